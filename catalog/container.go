@@ -1,0 +1,66 @@
+package catalog
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrNameTaken: another container on the host has that name already. It is
+// wrapped in an error that says which name and where; compare with errors.Is.
+var ErrNameTaken = errors.New("the container name is taken")
+
+// Container is one container, or one process that stands in for it, as its
+// host's runtime tells it.
+type Container struct {
+	ID       string // the incarnation: a new one each time it is created
+	Name     string // without a leading slash
+	Image    string // the reference it was created from
+	ImageID  string // the digest that reference meant then
+	Labels   map[string]string
+	Env      map[string]string
+	Ports    []Port
+	Networks []Network // ordered by name
+	Running  bool
+	Health   string // Docker's HEALTHCHECK: "", "starting", "healthy", "unhealthy"
+	ExitCode int    // of the last run, when it is not running
+	Created  time.Time
+}
+
+// Port is one port of a container.
+type Port struct {
+	Private  int    // inside the container
+	Protocol string // "tcp" or "udp"
+	HostIP   string // where it is published, empty when it is not
+	Host     int    // 0 when it is not published
+}
+
+// Network is a container's place in one network.
+type Network struct {
+	Name string
+	IP   string
+}
+
+// ContainerSpec is what a container is started from.
+type ContainerSpec struct {
+	Name       string
+	Image      string
+	Entrypoint []string
+	Command    []string
+	Env        map[string]string
+	Labels     map[string]string
+	Ports      []Port   // Private and Protocol; Host stays 0: the host picks a free one
+	Network    string   // the private network, made if it is missing
+	Hostnames  []string // the names it answers to in that network
+	Restart    string   // Docker's restart policy: "no", "always", "unless-stopped", "on-failure"
+	StopGrace  time.Duration
+	User       string
+	WorkingDir string
+	Volumes    []Volume
+}
+
+// Volume is a named volume or a folder of the host, mounted into a container.
+type Volume struct {
+	Source   string // a volume's name, or an absolute path of the host
+	Target   string
+	ReadOnly bool
+}

@@ -1,0 +1,84 @@
+package catalog
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+)
+
+// DeploymentState is where a deployment stands. It is recorded before what it
+// names is done.
+type DeploymentState string
+
+// The states, in the order a good deployment passes them, then how it may end.
+const (
+	Pending   DeploymentState = "pending"
+	Locked    DeploymentState = "locked"
+	Pulling   DeploymentState = "pulling"
+	Starting  DeploymentState = "staging"
+	Checking  DeploymentState = "checking"
+	Flipping  DeploymentState = "flipping"
+	Draining  DeploymentState = "draining"
+	Succeeded DeploymentState = "succeeded"
+	Failed    DeploymentState = "failed"
+	Aborted   DeploymentState = "aborted"
+	// Superseded is a deployment whose flip lost to somebody else's.
+	Superseded DeploymentState = "superseded"
+)
+
+// Ended tells whether nothing more will happen in this state.
+func (s DeploymentState) Ended() bool {
+	switch s {
+	case Succeeded, Failed, Aborted, Superseded:
+		return true
+	}
+	return false
+}
+
+// Deployment is one run of the deployer:
+// teal/deployments/<service>/<environment>/<id>.
+type Deployment struct {
+	ID          string          `json:"id"` // sorts by time
+	Service     string          `json:"service"`
+	Environment string          `json:"environment"`
+	Target      Target          `json:"target"`
+	Previous    AliasValue      `json:"previous"` // what the alias pointed at when it began
+	Release     string          `json:"release"`
+	Revision    string          `json:"revision,omitempty"`
+	Spec        string          `json:"spec,omitempty"` // digest of the service file as it was resolved
+	Hosts       []string        `json:"hosts,omitempty"`
+	By          string          `json:"by"`
+	Replaces    *Release        `json:"replaces,omitempty"` // what the target held, put back if it fails
+	State       DeploymentState `json:"state"`
+	Reason      string          `json:"reason,omitempty"` // why it failed, a sentence
+	Timeline    []Moment        `json:"timeline"`
+	Index       uint64          `json:"-"` // the key's ModifyIndex
+}
+
+// Moment is when a deployment entered a state.
+type Moment struct {
+	State DeploymentState `json:"state"`
+	At    time.Time       `json:"at"`
+	Note  string          `json:"note,omitempty"`
+}
+
+// Enter is the deployment after it has gone into state at a time. The receiver
+// is not changed.
+func (d Deployment) Enter(state DeploymentState, at time.Time, note string) Deployment {
+	d.State = state
+	d.Timeline = append(append([]Moment(nil), d.Timeline...), Moment{State: state, At: at.UTC(), Note: note})
+	return d
+}
+
+// Encode is the value of the deployment's key.
+func (d Deployment) Encode() []byte { return encode(d) }
+
+// ParseDeployment reads what Encode wrote.
+func ParseDeployment(b []byte) (Deployment, error) { return decode[Deployment](b) }
+
+// NewDeploymentID is an id that sorts by time and is unlikely to be made twice.
+func NewDeploymentID(now time.Time) string {
+	var b [3]byte
+	_, _ = rand.Read(b[:]) // never fails since Go 1.24
+	return now.UTC().Format("20060102t150405.000z") + "-" + hex.EncodeToString(b[:])
+}

@@ -1,0 +1,14 @@
+package catalog
+
+// Labels that Teal's deployer puts on the containers and networks it makes, so
+// that a later run knows its own.
+const (
+	LabelService     = "teal.service"
+	LabelEnvironment = "teal.environment"
+	LabelColour      = "teal.colour"
+	LabelRelease     = "teal.release"
+	LabelDeployment  = "teal.deployment"
+	LabelPart        = "teal.part" // the compose service within the service file
+	LabelOnce        = "teal.once" // "true": it may exit with 0, and is not started again
+	LabelSpec        = "teal.spec" // digest of what the container was started from
+)

@@ -1,0 +1,79 @@
+package catalog
+
+import "time"
+
+// Snapshot is everything a router knows at one moment. It is immutable once it
+// has been handed on; parts that did not change are shared between snapshots.
+type Snapshot struct {
+	Services map[string]*Service
+	// AliasIndex is Consul's index of the alias keys that this snapshot has read.
+	// A router that applied it has applied every flip up to that index.
+	AliasIndex uint64
+	Problems   []Problem
+	// StaleSince is when Consul last answered, and zero while it answers.
+	StaleSince time.Time
+}
+
+// Service is all that is known of one service.
+type Service struct {
+	Name      string
+	Instances []Instance // ordered by node, then id
+	Aliases   map[string]Alias
+	Config    ServiceConfig
+	Releases  map[Target]Release
+	Flips     map[string]FlipRecord
+	// Held are targets whose instances are an earlier, better view that is kept
+	// because the present one is not believed yet.
+	Held map[Target]Hold
+}
+
+// Hold is a view of a target's instances that outlives a bad reading.
+type Hold struct {
+	Since     time.Time
+	Reason    string // a sentence
+	Instances []Instance
+}
+
+// DefaultAlias is the alias that answers when a URI names none.
+const DefaultAlias = "production"
+
+// DefaultAlias is the alias of this service that answers when a URI names none.
+func (s *Service) DefaultAlias() string {
+	if s.Config.Default != "" {
+		return s.Config.Default
+	}
+	return DefaultAlias
+}
+
+// Resolve finds an alias: the one that has a key, else the implied one of an
+// uncoloured environment that has instances.
+func (s *Service) Resolve(name string) (Alias, bool) {
+	if a, ok := s.Aliases[name]; ok {
+		return a, true
+	}
+	t := Target{Environment: name}
+	for _, i := range s.Instances {
+		if i.Target == t {
+			return Alias{Name: name, Value: PointTo(t)}, true
+		}
+	}
+	return Alias{}, false
+}
+
+// Expects tells whether an instance is of the release its target holds. Where
+// no release is recorded, every instance is.
+func (s *Service) Expects(i Instance) bool {
+	r, ok := s.Releases[i.Target]
+	return !ok || r.ID == i.Release
+}
+
+// FlippedByHand tells whether an alias has moved since Teal last recorded a
+// flip of it.
+func (s *Service) FlippedByHand(alias string) bool {
+	a, ok := s.Aliases[alias]
+	if !ok {
+		return false
+	}
+	f, recorded := s.Flips[alias]
+	return !recorded || f.Index != a.Index
+}
