@@ -17,9 +17,9 @@ func alias(t *testing.T, text string) catalog.AliasValue {
 
 func TestAliasValueText(t *testing.T) {
 	for text, want := range map[string]string{
-		"green-production":                          "green-production",
-		"green-production\n":                        "green-production",
-		"integration":                               "integration",
+		"green-production":   "green-production",
+		"green-production\n": "green-production",
+		"integration":        "integration",
 		"green-production=10, blue-production = 90": "green-production=10,blue-production=90",
 		"green-production=0,blue-production=1":      "green-production=0,blue-production=1",
 		"green-production=1":                        "green-production",

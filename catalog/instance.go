@@ -46,7 +46,7 @@ type CheckStatus struct {
 	Name   string `json:"name"`
 	Status Health `json:"status"`
 	OfNode bool   `json:"of_node,omitempty"` // of the node, and so of all its instances
-	Output string `json:"output,omitempty"` // what the check said; may be long
+	Output string `json:"output,omitempty"`  // what the check said; may be long
 }
 
 // Instance is one running copy of a service.

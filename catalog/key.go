@@ -106,6 +106,9 @@ func (k Keys) Deployment(service, env, id string) string {
 // Lock is the key that a deployer's session holds.
 func (k Keys) Lock(service, env string) string { return k.join("locks", service, env) }
 
+// Guards is the folder of the keys held during flips.
+func (k Keys) Guards() string { return k.join("guards", "") }
+
 // Guard is the key held, during a flip, by a session that dies with the checks
 // of the new instances on a node.
 func (k Keys) Guard(service, alias, node, id string) string {

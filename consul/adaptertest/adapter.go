@@ -1,0 +1,301 @@
+// Package adaptertest holds package consul to what the router, the registrator
+// and the deployer rely on. It runs against the embedded store and against a
+// real Consul alike.
+package adaptertest
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+	"teal/consul"
+)
+
+// patience is how long a test waits for something that should come soon.
+const patience = 10 * time.Second
+
+// Run runs the suite. newAgent answers the address of an agent, which may be
+// the same one each time.
+func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
+	for name, test := range map[string]func(*testing.T, *world){
+		"a flip writes all its records at one index":  flipWritesAll,
+		"a flip of an alias that moved is refused":    flipOfMovedAlias,
+		"a flip without the lock is refused":          flipWithoutLock,
+		"a flip to a critical instance is refused":    flipToCritical,
+		"a flip leaves no guards behind":              flipLeavesNoGuards,
+		"the lock is held by one":                     lockHeldByOne,
+		"a lost lock is noticed":                      lostLock,
+		"records need the lock":                       recordsNeedLock,
+		"deployments are listed oldest first":         deploymentsInOrder,
+		"a service is read whole":                     serviceReadWhole,
+		"the watch follows everything":                watchFollows,
+		"the watch shows what it can't read":          watchShowsProblems,
+		"a router's record lives as long as it runs":  routerRecord,
+		"a registration is read back as written":      registration,
+		"a service configuration is written if other": serviceConfig,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t))) })
+	}
+}
+
+// world is an agent, the adapter on a prefix of its own, and a service name of
+// its own.
+type world struct {
+	*consul.Store
+	api     *api.Client
+	keys    catalog.Keys
+	service string
+}
+
+func newWorld(t *testing.T, addr string) *world {
+	t.Helper()
+	name := "adapter-" + strings.ToLower(rand.Text()[:10])
+	store, err := consul.New(consul.Options{Address: addr, Prefix: name})
+	require.NoError(t, err)
+	client, err := api.NewClient(&api.Config{Address: addr})
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = client.KV().DeleteTree(name+"/", nil) })
+	return &world{Store: store, api: client, keys: catalog.NewKeys(name), service: name}
+}
+
+var (
+	blue  = catalog.Target{Colour: catalog.Blue, Environment: "production"}
+	green = catalog.Target{Colour: catalog.Green, Environment: "production"}
+)
+
+// instance registers one with a TTL check in the given state.
+func (w *world) instance(t *testing.T, id string, target catalog.Target, release, status string) {
+	t.Helper()
+	i := catalog.Instance{Target: target, Release: release, Owner: "here"}
+	require.NoError(t, w.Register(t.Context(), catalog.Registration{
+		ID: w.service + id, Service: w.service, Address: "127.0.0.1", Port: 8080,
+		Tags: i.EncodeTags(), Meta: i.EncodeMeta(), Checks: []catalog.Check{{ID: w.service + id + "-ttl", Name: "alive", TTL: time.Hour}},
+	}))
+	t.Cleanup(func() { _ = w.Deregister(context.WithoutCancel(t.Context()), w.service+id) })
+	w.health(t, id, status)
+}
+
+func (w *world) health(t *testing.T, id, status string) {
+	t.Helper()
+	require.NoError(t, w.api.Agent().UpdateTTL(w.service+id+"-ttl", "as the test wants", status))
+}
+
+// awaitInstance waits until the catalogue has the instance in this health.
+func (w *world) awaitInstance(t *testing.T, id string, health catalog.Health) catalog.Instance {
+	t.Helper()
+	var found catalog.Instance
+	require.Eventually(t, func() bool {
+		s, err := w.Service(t.Context(), w.service)
+		require.NoError(t, err)
+		for _, i := range s.Instances {
+			if i.ID == w.service+id && i.Health == health {
+				found = i
+				return true
+			}
+		}
+		return false
+	}, patience, 10*time.Millisecond, "instance %s never became %s", id, health)
+	return found
+}
+
+func (w *world) read(t *testing.T) *catalog.Service {
+	t.Helper()
+	s, err := w.Service(t.Context(), w.service)
+	require.NoError(t, err)
+	return s
+}
+
+func (w *world) lock(t *testing.T) string {
+	t.Helper()
+	session, _, err := w.Lock(t.Context(), w.service, "production", catalog.LockRecord{Holder: "ops@here", Since: time.Now()})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = w.Unlock(context.WithoutCancel(t.Context()), w.service, "production", session) })
+	return session
+}
+
+func (w *world) flip(to catalog.Target) catalog.Flip {
+	return catalog.Flip{Service: w.service, Alias: "production", Environment: "production", To: catalog.PointTo(to), By: "ops@here", At: time.Now()}
+}
+
+func (w *world) deployment(id string) catalog.Deployment {
+	return catalog.Deployment{ID: id, Service: w.service, Environment: "production", Target: green}.Enter(catalog.Pending, time.Now(), "")
+}
+
+func flipWritesAll(t *testing.T, w *world) {
+	d := w.deployment("d1")
+	f := w.flip(green)
+	f.LockSession, f.Deployment = w.lock(t), &d
+	f.Releases = map[catalog.Target]catalog.Release{green: {ID: "2", State: catalog.Ready}, blue: {ID: "1", State: catalog.Standby}}
+	index, err := w.Flip(t.Context(), f)
+	require.NoError(t, err)
+
+	s := w.read(t)
+	require.Equal(t, catalog.Alias{Name: "production", Value: catalog.PointTo(green), Index: index}, s.Aliases["production"])
+	require.Equal(t, index, s.Flips["production"].Index)
+	require.Equal(t, "d1", s.Flips["production"].Deployment)
+	require.False(t, s.FlippedByHand("production"))
+	require.Equal(t, "2", s.Releases[green].ID)
+	require.Equal(t, catalog.Standby, s.Releases[blue].State)
+	list, err := w.Deployments(t.Context(), w.service, "production")
+	require.NoError(t, err)
+	require.Equal(t, index, list[0].Index)
+}
+
+func flipOfMovedAlias(t *testing.T, w *world) {
+	_, err := w.Flip(t.Context(), w.flip(green))
+	require.NoError(t, err)
+	_, err = w.Flip(t.Context(), w.flip(blue)) // From says that there is no alias yet
+	require.ErrorIs(t, err, catalog.ErrMoved)
+	f := w.flip(blue)
+	f.From = w.read(t).Aliases["production"]
+	_, err = w.api.KV().Put(&api.KVPair{Key: w.keys.Alias(w.service, "production"), Value: []byte("blue-production")}, nil)
+	require.NoError(t, err)
+	_, err = w.Flip(t.Context(), f)
+	require.ErrorIs(t, err, catalog.ErrMoved)
+	require.True(t, w.read(t).FlippedByHand("production"))
+}
+
+func flipWithoutLock(t *testing.T, w *world) {
+	f := w.flip(green)
+	f.LockSession = w.lock(t)
+	require.NoError(t, w.Unlock(t.Context(), w.service, "production", f.LockSession))
+	_, err := w.Flip(t.Context(), f)
+	require.ErrorIs(t, err, catalog.ErrLockLost)
+	require.Empty(t, w.read(t).Aliases)
+}
+
+func flipToCritical(t *testing.T, w *world) {
+	w.instance(t, "a", green, "1", api.HealthPassing)
+	w.instance(t, "b", green, "1", api.HealthPassing)
+	f := w.flip(green)
+	f.Guards = []catalog.Instance{w.awaitInstance(t, "a", catalog.Passing), w.awaitInstance(t, "b", catalog.Passing)}
+	w.health(t, "b", api.HealthCritical)
+	w.awaitInstance(t, "b", catalog.Critical)
+	_, err := w.Flip(t.Context(), f)
+	require.ErrorIs(t, err, catalog.ErrUnhealthy)
+	require.Empty(t, w.read(t).Aliases)
+
+	w.health(t, "b", api.HealthPassing)
+	w.awaitInstance(t, "b", catalog.Passing)
+	_, err = w.Flip(t.Context(), f)
+	require.NoError(t, err)
+}
+
+func flipLeavesNoGuards(t *testing.T, w *world) {
+	w.instance(t, "a", green, "1", api.HealthPassing)
+	f := w.flip(green)
+	f.Guards = []catalog.Instance{w.awaitInstance(t, "a", catalog.Passing)}
+	_, err := w.Flip(t.Context(), f)
+	require.NoError(t, err)
+	left, _, err := w.api.KV().Keys(w.keys.Guards(), "", nil)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+func lockHeldByOne(t *testing.T, w *world) {
+	session := w.lock(t)
+	_, _, err := w.Lock(t.Context(), w.service, "production", catalog.LockRecord{Holder: "other"})
+	require.ErrorIs(t, err, catalog.ErrLocked)
+	require.ErrorContains(t, err, "ops@here")
+	require.NoError(t, w.Unlock(t.Context(), w.service, "production", session))
+	w.lock(t)
+}
+
+func lostLock(t *testing.T, w *world) {
+	session, lost, err := w.Lock(t.Context(), w.service, "production", catalog.LockRecord{Holder: "ops@here"})
+	require.NoError(t, err)
+	_, err = w.api.Session().Destroy(session, nil)
+	require.NoError(t, err)
+	select {
+	case <-lost:
+	case <-time.After(patience):
+		require.Fail(t, "nobody noticed that the lock was lost")
+	}
+	require.NoError(t, w.Unlock(t.Context(), w.service, "production", session))
+}
+
+func recordsNeedLock(t *testing.T, w *world) {
+	const none = "00000000-0000-0000-0000-000000000000"
+	require.ErrorIs(t, w.PutDeployment(t.Context(), w.deployment("d1"), none), catalog.ErrLockLost)
+	require.ErrorIs(t, w.PutRelease(t.Context(), w.service, green, catalog.Release{ID: "1"}, none), catalog.ErrLockLost)
+	session := w.lock(t)
+	require.NoError(t, w.PutRelease(t.Context(), w.service, green, catalog.Release{ID: "1"}, session))
+	require.Equal(t, "1", w.read(t).Releases[green].ID)
+	require.NoError(t, w.DeleteRelease(t.Context(), w.service, green, session))
+	require.Empty(t, w.read(t).Releases)
+}
+
+func deploymentsInOrder(t *testing.T, w *world) {
+	session := w.lock(t)
+	for _, id := range []string{"20260102", "20260101", "20260103"} {
+		require.NoError(t, w.PutDeployment(t.Context(), w.deployment(id), session))
+	}
+	list, err := w.Deployments(t.Context(), w.service, "production")
+	require.NoError(t, err)
+	require.Len(t, list, 3)
+	require.Equal(t, "20260101", list[0].ID)
+	require.Equal(t, "20260103", list[2].ID)
+}
+
+func serviceReadWhole(t *testing.T, w *world) {
+	s := w.read(t)
+	require.Equal(t, &catalog.Service{Name: w.service}, s)
+	w.instance(t, "a", green, "7", api.HealthWarning)
+	i := w.awaitInstance(t, "a", catalog.Warning)
+	require.Equal(t, green, i.Target)
+	require.Equal(t, "7", i.Release)
+	require.Contains(t, i.Checks, catalog.CheckStatus{ID: w.service + "a-ttl", Name: "alive", Status: catalog.Warning, Output: "as the test wants"})
+}
+
+func registration(t *testing.T, w *world) {
+	want := catalog.Registration{
+		ID: w.service + "r", Service: w.service, Address: "127.0.0.1", Port: 81, Tags: []string{"production", "blue"},
+		Meta: map[string]string{"environment": "production"},
+		Checks: []catalog.Check{
+			{ID: w.service + "r-1", Name: "one", TTL: time.Minute},
+			{ID: w.service + "r-2", Name: "two", TCP: "127.0.0.1:81", Interval: time.Minute, Timeout: time.Second},
+		},
+	}
+	require.NoError(t, w.Register(t.Context(), want))
+	find := func() (catalog.Registration, bool) {
+		list, err := w.Registered(t.Context())
+		require.NoError(t, err)
+		for _, r := range list {
+			if r.ID == want.ID {
+				return r, true
+			}
+		}
+		return catalog.Registration{}, false
+	}
+	got, ok := find()
+	require.True(t, ok)
+	require.True(t, want.Same(got), "%+v", got)
+	want.Checks = want.Checks[:1]
+	require.NoError(t, w.Register(t.Context(), want))
+	got, _ = find()
+	require.True(t, want.Same(got), "%+v", got)
+	require.NoError(t, w.Deregister(t.Context(), want.ID))
+	_, ok = find()
+	require.False(t, ok)
+	require.NoError(t, w.Deregister(t.Context(), want.ID))
+}
+
+func serviceConfig(t *testing.T, w *world) {
+	c := catalog.ServiceConfig{Description: "one"}
+	require.NoError(t, w.PutServiceConfig(t.Context(), w.service, c))
+	first, _, err := w.api.KV().Get(w.keys.Service(w.service), nil)
+	require.NoError(t, err)
+	require.NoError(t, w.PutServiceConfig(t.Context(), w.service, c))
+	second, _, err := w.api.KV().Get(w.keys.Service(w.service), nil)
+	require.NoError(t, err)
+	require.Equal(t, first.ModifyIndex, second.ModifyIndex)
+	c.Description = "two"
+	require.NoError(t, w.PutServiceConfig(t.Context(), w.service, c))
+	require.Equal(t, "two", w.read(t).Config.Description)
+}

@@ -1,0 +1,131 @@
+package adaptertest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+)
+
+// watch runs Watch for the rest of the test and hands out its snapshots.
+func (w *world) watch(t *testing.T) <-chan catalog.Snapshot {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	snapshots := make(chan catalog.Snapshot, 1000)
+	done := make(chan error, 1)
+	go func() { done <- w.Watch(ctx, func(s catalog.Snapshot) { snapshots <- s }) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	return snapshots
+}
+
+// await waits for a snapshot that is as wanted.
+func await(t *testing.T, snapshots <-chan catalog.Snapshot, what string, wanted func(catalog.Snapshot) bool) catalog.Snapshot {
+	t.Helper()
+	limit := time.After(patience)
+	for {
+		select {
+		case s := <-snapshots:
+			if wanted(s) {
+				return s
+			}
+		case <-limit:
+			require.FailNow(t, "no such snapshot came", what)
+		}
+	}
+}
+
+func (w *world) put(t *testing.T, key, value string) {
+	t.Helper()
+	_, err := w.api.KV().Put(&api.KVPair{Key: key, Value: []byte(value)}, nil)
+	require.NoError(t, err)
+}
+
+func watchFollows(t *testing.T, w *world) {
+	w.instance(t, "a", blue, "1", api.HealthPassing)
+	w.awaitInstance(t, "a", catalog.Passing)
+	w.put(t, w.keys.Alias(w.service, "production"), "blue-production")
+
+	snapshots := w.watch(t)
+	first := <-snapshots
+	s := first.Services[w.service]
+	require.NotNil(t, s, "the first snapshot is whole")
+	require.Len(t, s.Instances, 1)
+	require.Equal(t, catalog.PointTo(blue), s.Aliases["production"].Value)
+
+	w.put(t, w.keys.Alias(w.service, "production"), "green-production\n")
+	moved := await(t, snapshots, "the alias moved", func(s catalog.Snapshot) bool {
+		return s.Services[w.service].Aliases["production"].Value.Sends(green)
+	})
+	require.Greater(t, moved.AliasIndex, first.AliasIndex)
+	require.GreaterOrEqual(t, moved.AliasIndex, moved.Services[w.service].Aliases["production"].Index)
+
+	w.instance(t, "b", green, "2", api.HealthPassing)
+	await(t, snapshots, "two instances", func(s catalog.Snapshot) bool { return len(s.Services[w.service].Instances) == 2 })
+	w.health(t, "b", api.HealthCritical)
+	await(t, snapshots, "b critical", func(s catalog.Snapshot) bool {
+		return len(s.Services[w.service].Instances) == 2 && s.Services[w.service].Instances[1].Health == catalog.Critical
+	})
+	w.put(t, w.keys.Release(w.service, green), `{"release":"2","state":"ready"}`)
+	await(t, snapshots, "a release", func(s catalog.Snapshot) bool { return s.Services[w.service].Releases[green].ID == "2" })
+	w.put(t, w.keys.Service(w.service), `{"description":"hello"}`)
+	await(t, snapshots, "a description", func(s catalog.Snapshot) bool { return s.Services[w.service].Config.Description == "hello" })
+
+	require.NoError(t, w.Deregister(t.Context(), w.service+"a"))
+	require.NoError(t, w.Deregister(t.Context(), w.service+"b"))
+	gone := await(t, snapshots, "no instances", func(s catalog.Snapshot) bool { return len(s.Services[w.service].Instances) == 0 })
+	require.Equal(t, "hello", gone.Services[w.service].Config.Description)
+}
+
+func watchShowsProblems(t *testing.T, w *world) {
+	w.put(t, w.keys.Alias(w.service, "production"), "blue-production")
+	w.put(t, w.keys.Alias(w.service, "next"), "mauve=")
+	w.put(t, w.keys.Release(w.service, blue), "no JSON")
+	s := <-w.watch(t)
+	require.Contains(t, s.Services[w.service].Aliases, "production", "one bad key hides no other")
+	require.NotContains(t, s.Services[w.service].Aliases, "next")
+	var subjects []string
+	for _, p := range s.Problems {
+		subjects = append(subjects, p.Subject)
+	}
+	require.Contains(t, subjects, w.keys.Alias(w.service, "next"))
+	require.Contains(t, subjects, w.keys.Release(w.service, blue))
+}
+
+func routerRecord(t *testing.T, w *world) {
+	announcer := w.Announcer()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- announcer.Run(ctx) }()
+	require.NoError(t, announcer.Announce(t.Context(), catalog.RouterRecord{ID: "r1", Applied: 1}))
+	require.NoError(t, announcer.Announce(t.Context(), catalog.RouterRecord{ID: "r1", Applied: 2}))
+	list, err := w.Routers(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []catalog.RouterRecord{{ID: "r1", Applied: 2}}, list)
+
+	sessions, _, err := w.api.Session().List(nil)
+	require.NoError(t, err)
+	for _, s := range sessions {
+		if s.Name == "teal router r1" {
+			_, err = w.api.Session().Destroy(s.ID, nil)
+			require.NoError(t, err)
+		}
+	}
+	require.Eventually(t, func() bool {
+		list, err := w.Routers(t.Context())
+		require.NoError(t, err)
+		return len(list) == 1
+	}, patience, 50*time.Millisecond, "the record did not come back after its session was lost")
+
+	cancel()
+	require.NoError(t, <-done)
+	list, err = w.Routers(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, list)
+}

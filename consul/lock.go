@@ -1,0 +1,151 @@
+package consul
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"teal/catalog"
+)
+
+// hold is a session that is being renewed.
+type hold struct {
+	stop context.CancelFunc
+	done chan struct{} // closed when renewing has ended
+}
+
+// Lock takes the deployment lock of a service in an environment and renews it
+// until Unlock. lost is closed if the lock goes without that. The error wraps
+// catalog.ErrLocked and names the holder when somebody else has it.
+func (s *Store) Lock(ctx context.Context, service, env string, rec catalog.LockRecord) (string, <-chan struct{}, error) {
+	session, err := s.newSession(ctx, fmt.Sprintf("teal deploy %s in %s by %s", service, env, rec.Holder))
+	if err != nil {
+		return "", nil, err
+	}
+	err = s.acquire(ctx, service, env, session, rec)
+	if err != nil {
+		s.destroy(ctx, session)
+		return "", nil, err
+	}
+	return session, s.keepAlive(ctx, session), nil
+}
+
+func (s *Store) newSession(ctx context.Context, name string) (string, error) {
+	id, _, err := s.api.Session().Create(&api.SessionEntry{
+		Name: name, TTL: sessionTTL.String(), LockDelay: lockDelay, Behavior: api.SessionBehaviorDelete,
+	}, s.write(ctx))
+	return id, s.explain(err, "make a session")
+}
+
+func (s *Store) acquire(ctx context.Context, service, env, session string, rec catalog.LockRecord) error {
+	key := s.keys.Lock(service, env)
+	pair := &api.KVPair{Key: key, Value: rec.Encode(), Session: session}
+	for {
+		ok, _, err := s.api.KV().Acquire(pair, s.write(ctx))
+		if ok || err != nil {
+			return s.explain(err, "take the lock "+key)
+		}
+		held, _, err := s.api.KV().Get(key, s.query(ctx))
+		if err != nil {
+			return s.explain(err, "read who holds the lock "+key)
+		}
+		if held != nil && held.Session != "" {
+			return busy(service, env, held.Value)
+		}
+		// Nobody holds it: the lock delay of the last holder is not over yet.
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("take the lock %s: %w", key, ctx.Err())
+		case <-time.After(10 * lockDelay):
+		}
+	}
+}
+
+func busy(service, env string, value []byte) error {
+	rec, err := catalog.ParseLockRecord(value)
+	if err != nil {
+		return fmt.Errorf("%w: %s in %s is being deployed by somebody whose record can't be read: %w", catalog.ErrLocked, service, env, err)
+	}
+	return fmt.Errorf("%w: %s in %s is being deployed by %s for %s (deployment %s); wait for it to end",
+		catalog.ErrLocked, service, env, rec.Holder, time.Since(rec.Since).Round(time.Second), rec.Deployment)
+}
+
+// Unlock gives the lock back. It is safe to call it for a lock that is lost.
+func (s *Store) Unlock(ctx context.Context, service, env, session string) error {
+	s.mu.Lock()
+	h := s.holds[session]
+	delete(s.holds, session)
+	s.mu.Unlock()
+	if h != nil {
+		h.stop()
+		<-h.done
+	}
+	_, err := s.api.Session().Destroy(session, s.write(ctx))
+	return s.explain(err, fmt.Sprintf("give back the lock of %s in %s", service, env))
+}
+
+// keepAlive renews the session until Unlock. The answered channel is closed if
+// Consul has deleted the session, or has not been reached for its whole TTL.
+func (s *Store) keepAlive(ctx context.Context, session string) <-chan struct{} {
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // a cancelled deployment still cleans up under its lock
+	h := &hold{stop: stop, done: make(chan struct{})}
+	lost := make(chan struct{})
+	s.mu.Lock()
+	s.holds[session] = h
+	s.mu.Unlock()
+	go func() {
+		defer close(h.done)
+		if !s.renew(ctx, session) {
+			close(lost)
+		}
+	}()
+	return lost
+}
+
+// renew answers true when it was asked to stop, false when the session is gone.
+func (s *Store) renew(ctx context.Context, session string) bool {
+	tick := time.NewTicker(renewEvery)
+	defer tick.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return true
+		case <-tick.C:
+		}
+		alive, err := s.renewOnce(ctx, session)
+		switch {
+		case ctx.Err() != nil:
+			return true
+		case err == nil && !alive:
+			s.log.Warn("Consul has ended a session", "session", session)
+			return false
+		case err == nil:
+			last = time.Now()
+		case time.Since(last) > sessionTTL:
+			s.log.Warn("a session could not be renewed in time", "session", session, "error", err)
+			return false
+		}
+	}
+}
+
+func (s *Store) renewOnce(ctx context.Context, session string) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
+	entry, _, err := s.api.Session().Renew(session, s.write(ctx))
+	if errors.Is(err, api.ErrSessionExpired) {
+		return false, nil
+	}
+	return entry != nil, err
+}
+
+func (s *Store) destroy(ctx context.Context, session string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if _, err := s.api.Session().Destroy(session, s.write(ctx)); err != nil {
+		s.log.Debug("a session will run out by itself", "session", session, "error", err)
+	}
+}

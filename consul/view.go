@@ -1,0 +1,172 @@
+package consul
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/hashicorp/consul/api"
+
+	"teal/catalog"
+)
+
+// view is what a watch has read so far. One goroutine owns it.
+type view struct {
+	keys catalog.Keys
+
+	instances map[string]reading[[]catalog.Instance] // by service
+	folders   map[string]reading[map[string]facts]   // by folder, then by service
+
+	aliasIndex uint64
+	failing    map[string]time.Time // what can't be read, since when
+
+	services map[string]*catalog.Service // as last assembled
+	dirty    map[string]bool             // services to assemble anew
+}
+
+// reading is a value read from Consul and what was wrong with parts of it.
+type reading[T any] struct {
+	value    T
+	problems []catalog.Problem
+}
+
+// facts are what one folder of the key-value store says about one service.
+type facts struct {
+	aliases  map[string]catalog.Alias
+	releases map[catalog.Target]catalog.Release
+	flips    map[string]catalog.FlipRecord
+	config   *catalog.ServiceConfig
+}
+
+func newView(keys catalog.Keys) *view {
+	return &view{
+		keys:      keys,
+		instances: map[string]reading[[]catalog.Instance]{},
+		folders:   map[string]reading[map[string]facts]{},
+		failing:   map[string]time.Time{},
+		services:  map[string]*catalog.Service{},
+		dirty:     map[string]bool{},
+	}
+}
+
+// setInstances takes in a service's instances, and tells whether anything that
+// matters changed. The output of checks does not: it changes with every run.
+func (v *view) setInstances(service string, list []catalog.Instance, problems []catalog.Problem) bool {
+	old, had := v.instances[service]
+	if had && slices.EqualFunc(old.value, list, sameInstance) && slices.Equal(old.problems, problems) {
+		return false
+	}
+	v.instances[service] = reading[[]catalog.Instance]{list, problems}
+	v.dirty[service] = true
+	return true
+}
+
+func sameInstance(a, b catalog.Instance) bool {
+	return a.ID == b.ID && a.Node == b.Node && a.Address == b.Address && a.Port == b.Port && a.Health == b.Health &&
+		a.Target == b.Target && slices.Equal(a.EncodeTags(), b.EncodeTags()) && maps.Equal(a.EncodeMeta(), b.EncodeMeta()) &&
+		slices.EqualFunc(a.Checks, b.Checks, func(x, y catalog.CheckStatus) bool { return x.ID == y.ID && x.Status == y.Status })
+}
+
+func (v *view) dropService(service string) bool {
+	if _, had := v.instances[service]; !had {
+		return false
+	}
+	delete(v.instances, service)
+	v.dirty[service] = true
+	return true
+}
+
+// setFolder takes in all keys of one folder.
+func (v *view) setFolder(folder string, pairs api.KVPairs, index uint64) {
+	r := parseFolder(v.keys, folder, pairs)
+	for service := range v.folders[folder].value {
+		v.dirty[service] = true
+	}
+	for service := range r.value {
+		v.dirty[service] = true
+	}
+	v.folders[folder] = r
+	if folder == v.keys.Aliases() {
+		v.aliasIndex = index
+	}
+}
+
+// mentioned are the services that some folder says something about.
+func (v *view) mentioned() map[string]bool {
+	names := map[string]bool{}
+	for _, r := range v.folders {
+		for service := range r.value {
+			names[service] = true
+		}
+	}
+	return names
+}
+
+// snapshot assembles what is known. Services that did not change since the last
+// call are shared with the last snapshot.
+func (v *view) snapshot() catalog.Snapshot {
+	for name := range v.dirty {
+		if s, ok := v.assemble(name); ok {
+			v.services[name] = s
+		} else {
+			delete(v.services, name)
+		}
+	}
+	clear(v.dirty)
+	return catalog.Snapshot{
+		Services: maps.Clone(v.services), AliasIndex: v.aliasIndex,
+		Problems: v.problems(), StaleSince: v.staleSince(),
+	}
+}
+
+func (v *view) assemble(name string) (*catalog.Service, bool) {
+	s := &catalog.Service{Name: name, Instances: v.instances[name].value}
+	known := len(s.Instances) > 0
+	for _, r := range v.folders {
+		f, ok := r.value[name]
+		if !ok {
+			continue
+		}
+		known = true
+		f.addTo(s)
+	}
+	return s, known
+}
+
+func (f facts) addTo(s *catalog.Service) {
+	switch {
+	case f.aliases != nil:
+		s.Aliases = f.aliases
+	case f.releases != nil:
+		s.Releases = f.releases
+	case f.flips != nil:
+		s.Flips = f.flips
+	case f.config != nil:
+		s.Config = *f.config
+	}
+}
+
+func (v *view) problems() []catalog.Problem {
+	var all []catalog.Problem
+	for _, r := range v.instances {
+		all = append(all, r.problems...)
+	}
+	for _, r := range v.folders {
+		all = append(all, r.problems...)
+	}
+	slices.SortFunc(all, func(a, b catalog.Problem) int {
+		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Subject, b.Subject))
+	})
+	return all
+}
+
+func (v *view) staleSince() time.Time {
+	var since time.Time
+	for _, t := range v.failing {
+		if since.IsZero() || t.Before(since) {
+			since = t
+		}
+	}
+	return since
+}
