@@ -1,0 +1,117 @@
+// Teal: a Consul-driven blue/green service router. This command holds its three
+// parts (router, registrator, deployer) and a world of its own to try them in.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"teal/catalog"
+	"teal/deployer"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// The exit codes. A pipeline tells by them what to do next.
+const (
+	exitDone      = 0
+	exitError     = 1
+	exitUsage     = 2 // wrong flags, or a service file that can't be used
+	exitUntouched = 3 // failed before the flip: who was live still is
+	exitBusy      = 6 // somebody else is deploying
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is main without the process: it answers the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, errQuiet) {
+		fmt.Fprintf(stderr, "teal: %v\n", err)
+	}
+	return exitCode(err)
+}
+
+// errQuiet ends a command whose output has said it all.
+var errQuiet = errors.New("already said")
+
+// usageError is a command line that can't be understood.
+type usageError struct{ error }
+
+func exitCode(err error) int {
+	var usage usageError
+	var spec *deployer.SpecError
+	var failure *deployer.Failure
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &usage), errors.As(err, &spec):
+		return exitUsage
+	case errors.Is(err, catalog.ErrLocked):
+		return exitBusy
+	case errors.As(err, &failure) && failure.BeforeFlip:
+		return exitUntouched
+	}
+	return exitError
+}
+
+func rootCommand() *cobra.Command {
+	g := &globals{}
+	root := &cobra.Command{
+		Use:   "teal",
+		Short: "Blue/green service routing with Consul",
+		Long: `Teal keeps every service at a stable URI while its builds come and go.
+
+The registrator records the containers of a host in Consul, the router sends
+requests to the colour that an alias points at, and the deployer starts the new
+build in the other colour, checks it, and flips the alias.`,
+		Version:           version,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags(), os.LookupEnv) },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+	})
+	g.flags(root.PersistentFlags())
+	root.AddCommand(
+		deployCommand(g), rollbackCommand(g), flipCommand(g), statusCommand(g),
+		routerCommand(g), registratorCommand(g),
+		demoCommand(g), devCommand(g), sampleCommand(),
+	)
+	for _, cmd := range root.Commands() {
+		if cmd.Args != nil {
+			cmd.Args = asUsage(cmd.Args)
+		}
+	}
+	return root
+}
+
+// asUsage makes wrong arguments end with the exit code of usage.
+func asUsage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{fmt.Errorf("%w; usage: %s", err, cmd.UseLine())}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,133 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"teal/catalog"
+)
+
+// reading is what one look at Consul says of a release in its target.
+type reading struct {
+	passing []catalog.Instance
+	others  []catalog.Instance // of the same release, but not passing
+}
+
+// read picks the instances of a release in a target. It is pure. Where mine is
+// not empty it holds the containers' ids and names, and an instance that says
+// it is another container is left out: one that was stopped a moment ago may
+// still be registered.
+func read(s *catalog.Service, t catalog.Target, release string, mine []catalog.Container) reading {
+	var now reading
+	for _, i := range s.Instances {
+		switch {
+		case i.Target != t || i.Release != release || !isOneOf(i, mine):
+		case i.Routable():
+			now.passing = append(now.passing, i)
+		default:
+			now.others = append(now.others, i)
+		}
+	}
+	return now
+}
+
+func isOneOf(i catalog.Instance, mine []catalog.Container) bool {
+	if i.Container == "" || len(mine) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(mine, func(c catalog.Container) bool {
+		return c.Name == i.Container || c.ID == i.Container || strings.HasPrefix(c.ID, i.Container)
+	})
+}
+
+// complete tells whether all of want instances pass and none is left behind.
+func (n reading) complete(want int) bool { return len(n.passing) == want && len(n.others) == 0 }
+
+// check waits until every new instance passes, and has done so for the settle
+// time without a break. A container that exits ends the wait.
+func (r *run) check(ctx context.Context) error {
+	want := len(r.hosts) * r.env.Replicas
+	started := r.opt.Now()
+	var since time.Time // of the unbroken run of good readings
+	told := -1
+	for {
+		now, err := r.look(ctx)
+		if err != nil {
+			return err
+		}
+		if len(now.passing) != told {
+			told = len(now.passing)
+			r.step(host{}, "", "%d of %d instances pass", told, want)
+		}
+		switch at := r.opt.Now(); {
+		case !now.complete(want):
+			since = time.Time{}
+			if at.Sub(started) > r.spec.Timeout {
+				return fmt.Errorf("after %s, %d of %d instances of release %s pass their checks", r.spec.Timeout, len(now.passing), want, r.record.Release)
+			}
+		case since.IsZero():
+			since = at
+			fallthrough
+		default:
+			if at.Sub(since) >= r.spec.Settle {
+				r.guards = now.passing
+				return nil
+			}
+		}
+		if err := r.pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// look reads Consul and the hosts once. A Consul that does not answer is a
+// reading of nothing: the wait goes on and its timeout tells.
+func (r *run) look(ctx context.Context) (reading, error) {
+	mine, err := r.alive(ctx)
+	if err != nil {
+		return reading{}, err
+	}
+	service, err := r.opt.Store.Service(ctx, r.record.Service)
+	if err != nil {
+		if ctx.Err() != nil {
+			return reading{}, context.Cause(ctx)
+		}
+		r.opt.Logger.Warn("Consul does not answer; looking again", "service", r.record.Service, "error", err)
+		return reading{}, nil
+	}
+	r.service = service
+	return read(service, r.record.Target, r.record.Release, mine), nil
+}
+
+// alive lists the deployment's containers and tells the first that has exited
+// and should not have.
+func (r *run) alive(ctx context.Context) ([]catalog.Container, error) {
+	var all []catalog.Container
+	for _, h := range r.hosts {
+		mine, err := r.mine(ctx, h)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, fmt.Errorf("host %s: %w", h.Name(), err)
+		}
+		for _, c := range mine {
+			if hasFailed(c) {
+				return nil, fmt.Errorf("%s on %s exited with %d before its checks passed", c.Name, h.Name(), c.ExitCode)
+			}
+		}
+		if len(mine) < len(r.plan.Containers) {
+			return nil, fmt.Errorf("host %s has %d of the %d containers that were started; somebody else removed one", h.Name(), len(mine), len(r.plan.Containers))
+		}
+		all = append(all, mine...)
+	}
+	return all, nil
+}
+
+// hasFailed tells whether a started container has ended that should run on.
+func hasFailed(c catalog.Container) bool {
+	return !c.Running && (c.ExitCode != 0 || c.Labels[catalog.LabelOnce] != "true")
+}

@@ -1,0 +1,163 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sync/errgroup"
+
+	"teal/catalog"
+)
+
+// Options are what a Deployer works with. Store and Connect are needed, the
+// rest has defaults.
+type Options struct {
+	Store    Store
+	Connect  func(endpoint string) (Host, error)
+	Fleet    Fleet            // nil: nobody is asked for requests under way
+	Now      func() time.Time // time.Now
+	Progress func(Event)      // called one event at a time
+	By       string           // user@host, for the records
+	Logger   hclog.Logger
+	// Poll is the pause between two looks at Consul while something is waited
+	// for; DefaultPoll when 0.
+	Poll time.Duration
+	// Acknowledge bounds the wait for routers to apply a flip;
+	// DefaultAcknowledge when 0.
+	Acknowledge time.Duration
+}
+
+// The defaults of Options, and what bounds the work after a failure.
+const (
+	DefaultPoll        = 250 * time.Millisecond
+	DefaultAcknowledge = 30 * time.Second // a dead router's record is gone by then
+	cleanupTimeout     = 2 * time.Minute
+	evidenceTimeout    = 15 * time.Second
+	unlockTimeout      = 5 * time.Second
+	logLines           = 25
+)
+
+// Deployer deploys, goes back, flips and tells how things stand. It keeps no
+// state between calls and is safe for concurrent use.
+type Deployer struct {
+	opt     Options
+	telling sync.Mutex
+}
+
+// New makes a Deployer.
+func New(opt Options) *Deployer {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Logger == nil {
+		opt.Logger = hclog.NewNullLogger()
+	}
+	if opt.Poll == 0 {
+		opt.Poll = DefaultPoll
+	}
+	if opt.Acknowledge == 0 {
+		opt.Acknowledge = DefaultAcknowledge
+	}
+	return &Deployer{opt: opt}
+}
+
+// host is a connected host and where it was connected to.
+type host struct {
+	Host
+	endpoint string
+}
+
+func (d *Deployer) connect(endpoints []string) ([]host, error) {
+	hosts := make([]host, 0, len(endpoints))
+	for _, endpoint := range endpoints {
+		h, err := d.opt.Connect(endpoint)
+		if err != nil {
+			return nil, fmt.Errorf("connect to host %s: %w", endpoint, err)
+		}
+		hosts = append(hosts, host{Host: h, endpoint: endpoint})
+	}
+	return hosts, nil
+}
+
+// onHosts does something on all hosts at once; the first error ends the others.
+func onHosts(ctx context.Context, hosts []host, do func(context.Context, host) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, h := range hosts {
+		group.Go(func() error { return onHost(ctx, h, do) })
+	}
+	return group.Wait()
+}
+
+// onEveryHost does something on all hosts at once and lets each come to its end.
+func onEveryHost(ctx context.Context, hosts []host, do func(context.Context, host) error) error {
+	errs := make([]error, len(hosts))
+	var wait sync.WaitGroup
+	for n, h := range hosts {
+		wait.Go(func() { errs[n] = onHost(ctx, h, do) })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+func onHost(ctx context.Context, h host, do func(context.Context, host) error) error {
+	if err := do(ctx, h); err != nil {
+		return fmt.Errorf("host %s: %w", h.Name(), err)
+	}
+	return nil
+}
+
+// pause waits for the time between two looks.
+func (d *Deployer) pause(ctx context.Context) error {
+	timer := time.NewTimer(d.opt.Poll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// bounded is a context that outlives ctx's cancelling, for what has to be done
+// even so.
+func bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), timeout)
+}
+
+// held is a deployment lock.
+type held struct {
+	session string
+	release func()
+}
+
+// lock takes the deployment lock and answers a context that ends with
+// catalog.ErrLockLost as its cause when the lock is lost.
+func (d *Deployer) lock(ctx context.Context, service, environment, deployment string) (context.Context, held, error) {
+	rec := catalog.LockRecord{Holder: d.opt.By, Deployment: deployment, Since: d.opt.Now().UTC()}
+	session, lost, err := d.opt.Store.Lock(ctx, service, environment, rec)
+	if err != nil {
+		return nil, held{}, fmt.Errorf("lock %s in %s: %w", service, environment, err)
+	}
+	inner, cancel := context.WithCancelCause(ctx)
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		select {
+		case <-lost:
+			cancel(fmt.Errorf("deploy %s to %s: %w", service, environment, catalog.ErrLockLost))
+		case <-inner.Done():
+		}
+	})
+	return inner, held{session: session, release: func() {
+		cancel(context.Canceled)
+		wait.Wait()
+		ctx, done := bounded(ctx, unlockTimeout)
+		defer done()
+		if err := d.opt.Store.Unlock(ctx, service, environment, session); err != nil && !errors.Is(err, catalog.ErrLockLost) {
+			d.opt.Logger.Warn("the deployment lock could not be let go; it ends with its session", "service", service, "environment", environment, "error", err)
+		}
+	}}, nil
+}

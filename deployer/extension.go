@@ -1,0 +1,208 @@
+package deployer
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"teal/catalog"
+)
+
+// extension reads x-teal into spec, whose parts are known already.
+func (r *reader) extension(spec *Spec, project *types.Project) {
+	value, ok := project.Extensions[Extension]
+	if !ok {
+		r.complain(nil, "the file has no %s; add one with at least an environment and its hosts", Extension)
+		return
+	}
+	top := field{reader: r, path: []string{Extension}, value: value}
+	if _, ok := value.(map[string]any); !ok {
+		top.wants("a mapping")
+		return
+	}
+	x := top.mapping("service", "part", "port", "description", "owner", "source", "docs", "release",
+		"check", "settle", "timeout", "drain", "routes", "environments")
+	spec.Description, spec.Owner = x["description"].text(), x["owner"].text()
+	spec.Source, spec.Docs = x["source"].text(), x["docs"].text()
+	spec.Release = x["release"].release()
+	spec.Check = x["check"].check()
+	spec.Settle = x["settle"].duration(0, DefaultSettle)
+	spec.Timeout = x["timeout"].duration(time.Millisecond, DefaultTimeout)
+	spec.Drain = x["drain"].duration(0, DefaultDrain)
+	spec.Routes = x["routes"].routes()
+	spec.Routed = x["part"].routedPart(spec.Parts)
+	spec.Port = x["port"].routedPort(spec.Parts, spec.Routed)
+	spec.Service = x["service"].serviceName(spec, project)
+	spec.Environments = x["environments"].environments()
+}
+
+func (f field) release() string {
+	id := f.text()
+	const longest = 128
+	if len(id) > longest || strings.ContainsFunc(id, notReleaseRune) {
+		f.complain("%s must be at most %d letters, digits, dots, hyphens, underscores or plus signs, and is %q", f.name(), longest, id)
+	}
+	return id
+}
+
+func notReleaseRune(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-+", r)
+}
+
+func (f field) check() Check {
+	x := f.mapping("http", "tcp", "interval", "timeout")
+	c := Check{
+		HTTP:     x["http"].text(),
+		TCP:      x["tcp"].flag(false),
+		Interval: x["interval"].duration(10*time.Millisecond, DefaultCheckInterval),
+		Timeout:  x["timeout"].duration(10*time.Millisecond, DefaultCheckTimeout),
+	}
+	switch {
+	case c.HTTP != "" && c.TCP:
+		x["tcp"].complain("%s has both http and tcp; keep one, as http implies the connection", f.name())
+	case c.HTTP != "" && !strings.HasPrefix(c.HTTP, "/"):
+		x["http"].complain("%s must be a path that begins with a slash, such as /health, and is %q", x["http"].name(), c.HTTP)
+	case c.HTTP == "":
+		c.TCP = true
+	}
+	return c
+}
+
+func (f field) routes() []catalog.Route {
+	var routes []catalog.Route
+	for _, item := range f.texts() {
+		route, err := catalog.ParseRoute(item.text())
+		if err != nil {
+			item.complain("%s", err)
+			continue
+		}
+		if slices.Contains(routes, route) {
+			item.complain("route %q is listed twice", route)
+			continue
+		}
+		routes = append(routes, route)
+	}
+	return routes
+}
+
+func (f field) serviceName(spec *Spec, project *types.Project) string {
+	name := f.text()
+	switch {
+	case name != "":
+	case f.source.has("name"):
+		f, name = f.reader.field("name"), project.Name
+	default:
+		f, name = f.reader.field("services", spec.Routed), spec.Routed
+	}
+	if name == "" && spec.Routed == "" {
+		return "" // that there is no routed part is told already
+	}
+	if err := catalog.CheckName("service", name); err != nil {
+		f.complain("%s; or name it in %s.service", err, Extension)
+	}
+	return name
+}
+
+func (r *reader) field(path ...string) field { return field{reader: r, path: path} }
+
+func (f field) routedPart(parts []Part) string {
+	if name := f.text(); name != "" {
+		if !slices.ContainsFunc(parts, func(p Part) bool { return p.Name == name }) {
+			f.complain("%s names %q, which is no compose service; there are %s", f.name(), name, strings.Join(partNames(parts), ", "))
+			return ""
+		}
+		return name
+	}
+	var listening []Part
+	for _, p := range parts {
+		if len(p.Ports) > 0 {
+			listening = append(listening, p)
+		}
+	}
+	switch len(listening) {
+	case 1:
+		return listening[0].Name
+	case 0:
+		f.complain("no compose service has ports, so none can take requests; give one a port, such as `- \"8080\"`")
+	default:
+		f.complain("%s have ports; say which takes the requests with %s.part", strings.Join(partNames(listening), " and "), Extension)
+	}
+	return ""
+}
+
+func (f field) routedPort(parts []Part, routed string) int {
+	port := f.number(1, 65535, 0)
+	n := slices.IndexFunc(parts, func(p Part) bool { return p.Name == routed })
+	if n < 0 {
+		return port
+	}
+	var tcp []int
+	for _, p := range parts[n].Ports {
+		if p.Protocol == "tcp" {
+			tcp = append(tcp, p.Private)
+		}
+	}
+	switch {
+	case len(tcp) == 0:
+		f.reader.complain([]string{"services", routed}, "part %s takes the requests but has no TCP port; give it one, such as `- \"8080\"`", routed)
+	case port == 0 && len(tcp) > 1:
+		f.reader.complain([]string{"services", routed, "ports"}, "part %s has several ports; say which takes the requests with %s.port: %d", routed, Extension, tcp[0])
+	case port == 0:
+		return tcp[0]
+	case !slices.Contains(tcp, port):
+		f.complain("%s is %d, which is none of the ports of part %s; add `- \"%d\"` to them", f.name(), port, routed, port)
+	}
+	return port
+}
+
+func partNames(parts []Part) []string {
+	names := make([]string, len(parts))
+	for n, p := range parts {
+		names[n] = p.Name
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (f field) environments() map[string]Environment {
+	all := map[string]Environment{}
+	entries := f.entries()
+	if _, ok := f.value.(map[string]any); len(entries) == 0 && (ok || f.value == nil) {
+		f.complain("there are no environments; add %s.environments with one and its hosts, such as production: {hosts: [unix:///var/run/docker.sock]}", Extension)
+	}
+	for _, name := range entries.keys() {
+		if err := catalog.CheckEnvironment(name); err != nil {
+			entries[name].complain("%s", err)
+			continue
+		}
+		all[name] = entries[name].environment(name)
+	}
+	return all
+}
+
+func (f field) environment(name string) Environment {
+	x := f.mapping("hosts", "replicas", "coloured", "routes")
+	env := Environment{
+		Name:     name,
+		Replicas: x["replicas"].number(1, maxReplicas, 1),
+		Coloured: x["coloured"].flag(true),
+		Routes:   x["routes"].routes(),
+	}
+	for _, item := range x["hosts"].texts() {
+		endpoint := item.text()
+		switch {
+		case endpoint == "":
+			item.complain("the host is empty; write an endpoint such as unix:///var/run/docker.sock or ssh://web-1")
+		case slices.Contains(env.Hosts, endpoint):
+			item.complain("host %s is listed twice; for more instances on it, raise replicas", endpoint)
+		default:
+			env.Hosts = append(env.Hosts, endpoint)
+		}
+	}
+	if _, ok := f.value.(map[string]any); x["hosts"].value == nil && (ok || f.value == nil) {
+		f.complain("environment %s has no hosts; add hosts: [unix:///var/run/docker.sock], or wherever its Docker engines are", name)
+	}
+	return env
+}

@@ -1,0 +1,112 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"teal/catalog"
+)
+
+// errUnknownOutcome: Consul did not say whether the flip went through.
+var errUnknownOutcome = errors.New("it is not known whether the flip went through")
+
+// flip points the alias at the new release, in one transaction with the records
+// that belong to it.
+func (r *run) flip(ctx context.Context) error {
+	config := serviceConfig(r.spec, r.env, r.service)
+	if err := r.opt.Store.PutServiceConfig(ctx, r.record.Service, config); err != nil {
+		return fmt.Errorf("write the configuration of %s: %w", r.record.Service, err)
+	}
+	now := r.opt.Now()
+	draining := r.record.Enter(catalog.Draining, now, "")
+	to := catalog.PointTo(r.record.Target)
+	index, err := r.opt.Store.Flip(ctx, catalog.Flip{
+		Service: r.record.Service, Alias: r.env.Name, From: r.alias, To: to,
+		By: r.opt.By, At: now,
+		LockSession: r.lock.session, Environment: r.env.Name,
+		Guards: r.guards, Deployment: &draining,
+		Releases: releasesAfter(r.service, r.env.Name, r.alias.Value, to),
+	})
+	if err != nil {
+		if index, err = r.askWhetherFlipped(ctx, err); err != nil {
+			return err
+		}
+	}
+	r.record, r.index = draining, index
+	r.tell(Event{Kind: Entered, State: catalog.Draining, Text: r.heading(catalog.Draining)})
+	r.opt.Logger.Info("flipped", "service", r.record.Service, "alias", r.env.Name, "to", to, "index", index)
+	return nil
+}
+
+// askWhetherFlipped finds out what an error of the flip means. A refusal is
+// certain; any other error may have hidden a success.
+func (r *run) askWhetherFlipped(ctx context.Context, cause error) (uint64, error) {
+	flip := fmt.Errorf("flip %s of %s to %s: %w", r.env.Name, r.record.Service, r.record.Target, cause)
+	for _, refusal := range []error{catalog.ErrMoved, catalog.ErrUnhealthy, catalog.ErrLockLost, catalog.ErrTooManyChecks} {
+		if errors.Is(cause, refusal) {
+			return 0, flip
+		}
+	}
+	ctx, done := bounded(ctx, evidenceTimeout)
+	defer done()
+	service, err := r.opt.Store.Service(ctx, r.record.Service)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w; run it again once Consul answers, and it finishes or reverts", errUnknownOutcome, flip)
+	}
+	r.service = service
+	if flippedBy(service, r.env.Name, r.record) {
+		return service.Aliases[r.env.Name].Index, nil
+	}
+	return 0, flip
+}
+
+// flippedBy tells whether an alias points where a deployment flipped it.
+func flippedBy(s *catalog.Service, alias string, d catalog.Deployment) bool {
+	return s.Aliases[alias].Value.Sends(d.Target) && s.Flips[alias].Deployment == d.ID
+}
+
+// releasesAfter is how the records of releases change when an environment's own
+// alias moves: what gets requests is ready, what got them is standby. It is
+// pure; only records that change are answered.
+func releasesAfter(s *catalog.Service, alias string, from, to catalog.AliasValue) map[catalog.Target]catalog.Release {
+	changed := map[catalog.Target]catalog.Release{}
+	set := func(t catalog.Target, state catalog.ReleaseState) {
+		r, ok := s.Releases[t]
+		if ok && t.Environment == alias && r.State != state {
+			r.State = state
+			changed[t] = r
+		}
+	}
+	for _, t := range from.Live() {
+		if !to.Sends(t) {
+			set(t, catalog.Standby)
+		}
+	}
+	for _, t := range to.Live() {
+		set(t, catalog.Ready)
+	}
+	return changed
+}
+
+// serviceConfig is the service's configuration after a deployment to env. Only
+// the routes of env's own alias change: other environments may run another
+// version of the file. Routes that the file gives in general are those of the
+// default alias, unless there is but one environment. It is pure.
+func serviceConfig(s *Spec, env Environment, before *catalog.Service) catalog.ServiceConfig {
+	config := before.Config
+	config.Description, config.Owner, config.Source, config.Docs = s.Description, s.Owner, s.Source, s.Docs
+	wanted := env.Routes
+	if wanted == nil && (env.Name == before.DefaultAlias() || len(s.Environments) == 1) {
+		wanted = s.Routes
+	}
+	config.Routes = slices.DeleteFunc(slices.Clone(before.Config.Routes), func(r catalog.Route) bool {
+		return r.Alias == env.Name || r.Alias == "" && env.Name == before.DefaultAlias()
+	})
+	for _, route := range wanted {
+		route.Alias = env.Name
+		config.Routes = append(config.Routes, route)
+	}
+	return config
+}

@@ -1,0 +1,81 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"teal/catalog"
+)
+
+// Flip points an alias at a target or a split, if everything that would get
+// requests is fit for them. It takes no lock.
+func (d *Deployer) Flip(ctx context.Context, service, alias string, to catalog.AliasValue) (Flipped, error) {
+	if err := catalog.CheckName("alias", alias); err != nil {
+		return Flipped{}, err
+	}
+	s, err := d.opt.Store.Service(ctx, service)
+	if err != nil {
+		return Flipped{}, fmt.Errorf("read service %s: %w", service, err)
+	}
+	from, ok := s.Resolve(alias)
+	if !ok {
+		from = catalog.Alias{Name: alias}
+	}
+	return d.flipTo(ctx, s, from, to)
+}
+
+// unfit says why a value can't be flipped to, or nil. It is pure.
+func unfit(s *catalog.Service, to catalog.AliasValue) error {
+	if len(to.Live()) == 0 {
+		return fmt.Errorf("it names no target; write one such as green-production")
+	}
+	var errs []error
+	for _, t := range to.Live() {
+		release, recorded := s.Releases[t]
+		switch {
+		case recorded && release.State == catalog.Staging:
+			errs = append(errs, fmt.Errorf("%s is being brought up by deployment %s; wait for it", t, release.Deployment))
+		case recorded && release.State == catalog.Dirty:
+			errs = append(errs, fmt.Errorf("a deployment left %s half done; deploy to it again", t))
+		case !hasInstances(s, t):
+			errs = append(errs, fmt.Errorf("%s has no instances: %w", t, catalog.ErrUnhealthy))
+		case !hasPassing(s, t):
+			errs = append(errs, &Failure{
+				Stage: catalog.Flipping, Outcome: catalog.Failed, BeforeFlip: true,
+				Reason: fmt.Sprintf("no instance of %s passes its checks", t),
+				Checks: failedChecks(instancesOf(s, t)), Err: catalog.ErrUnhealthy,
+			})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// flipTo flips an alias as it was read, and waits for the routers.
+func (d *Deployer) flipTo(ctx context.Context, s *catalog.Service, from catalog.Alias, to catalog.AliasValue) (Flipped, error) {
+	if err := unfit(s, to); err != nil {
+		return Flipped{}, fmt.Errorf("point %s of %s at %s: %w", from.Name, s.Name, to, err)
+	}
+	var guards []catalog.Instance
+	for _, t := range to.Live() {
+		guards = append(guards, passing(s, t)...)
+	}
+	began := d.opt.Now()
+	index, err := d.opt.Store.Flip(ctx, catalog.Flip{
+		Service: s.Name, Alias: from.Name, From: from, To: to, By: d.opt.By, At: began,
+		Guards: guards, Releases: releasesAfter(s, from.Name, from.Value, to),
+	})
+	if err != nil {
+		return Flipped{}, fmt.Errorf("point %s of %s at %s: %w", from.Name, s.Name, to, err)
+	}
+	d.opt.Logger.Info("flipped", "service", s.Name, "alias", from.Name, "from", from.Value, "to", to, "index", index)
+	routers, notes := d.awaitApplied(ctx, index)
+	done := Flipped{
+		Service: s.Name, Alias: from.Name, From: from.Value, To: to, Index: index,
+		Took: d.opt.Now().Sub(began), Routers: len(routers), Notes: notes,
+	}
+	if t, ok := to.Single(); ok {
+		done.Release = s.Releases[t].ID
+	}
+	return done, nil
+}

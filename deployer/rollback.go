@@ -1,0 +1,206 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"teal/catalog"
+)
+
+// Flipped is a flip that went through.
+type Flipped struct {
+	Service string             `json:"service"`
+	Alias   string             `json:"alias"`
+	From    catalog.AliasValue `json:"from"`
+	To      catalog.AliasValue `json:"to"`
+	Release string             `json:"release,omitempty"` // what To holds, when it is one target
+	Index   uint64             `json:"index"`
+	Took    time.Duration      `json:"took_ns"`
+	// Routers is how many routers were running; all have applied the flip unless
+	// Notes says otherwise.
+	Routers int      `json:"routers"`
+	Notes   []string `json:"notes,omitempty"`
+}
+
+// Rollback points an environment back at its standby colour. It needs no lock
+// and nothing but Consul while the standby runs; a deployment under way notices
+// that it was overtaken and gives way. A stopped standby is started and checked
+// first.
+func (d *Deployer) Rollback(ctx context.Context, service, environment string) (Flipped, error) {
+	s, err := d.opt.Store.Service(ctx, service)
+	if err != nil {
+		return Flipped{}, fmt.Errorf("read service %s: %w", service, err)
+	}
+	alias, standby, err := chooseStandby(s, environment)
+	if err != nil {
+		return Flipped{}, fmt.Errorf("roll %s in %s back: %w", service, environment, err)
+	}
+	if !hasPassing(s, standby) {
+		if s, err = d.revive(ctx, s, standby); err != nil {
+			return Flipped{}, rollbackFailure(service, alias, err)
+		}
+	}
+	done, err := d.flipTo(ctx, s, alias, catalog.PointTo(standby))
+	if err != nil {
+		return Flipped{}, rollbackFailure(service, alias, err)
+	}
+	return done, nil
+}
+
+func rollbackFailure(service string, alias catalog.Alias, err error) error {
+	f := &Failure{
+		Stage: catalog.Flipping, Outcome: catalog.Failed, BeforeFlip: true, Err: err,
+		Reason: fmt.Sprintf("%s of %s was not rolled back and still points at %s: %s", alias.Name, service, alias.Value, err),
+	}
+	var inner *Failure
+	if errors.As(err, &inner) {
+		f.Checks, f.Logs = inner.Checks, inner.Logs
+		f.Reason = fmt.Sprintf("%s of %s was not rolled back and still points at %s: %s", alias.Name, service, alias.Value, inner.Reason)
+	}
+	if errors.Is(err, catalog.ErrMoved) {
+		f.Outcome = catalog.Superseded
+		f.Reason = fmt.Sprintf("somebody else moved %s of %s at the same moment; see what it points at now: %s", alias.Name, service, err)
+	}
+	return f
+}
+
+// chooseStandby is the colour that a rollback of an environment goes to. It is
+// pure.
+func chooseStandby(s *catalog.Service, environment string) (catalog.Alias, catalog.Target, error) {
+	alias, ok := s.Resolve(environment)
+	if !ok {
+		return alias, catalog.Target{}, fmt.Errorf("nothing was ever deployed there")
+	}
+	standby, err := alias.Value.Offline(environment)
+	if err != nil {
+		return alias, standby, err
+	}
+	if !slices.ContainsFunc(alias.Value.Live(), func(t catalog.Target) bool { return t.Colour != "" }) {
+		return alias, standby, fmt.Errorf("it points at %s, which has no other colour to go back to; deploy the earlier release again", alias.Value)
+	}
+	release, recorded := s.Releases[standby]
+	switch {
+	case !recorded && !hasInstances(s, standby):
+		return alias, standby, fmt.Errorf("there is nothing to go back to: %s holds no release; deploy the one you want", standby)
+	case recorded && release.State == catalog.Staging:
+		return alias, standby, fmt.Errorf("there is nothing to go back to: deployment %s is replacing what %s held; interrupt it and it puts the standby back", release.Deployment, standby)
+	case recorded && release.State == catalog.Dirty:
+		return alias, standby, fmt.Errorf("there is nothing to go back to: a deployment left %s half done; deploy the release you want", standby)
+	}
+	return alias, standby, nil
+}
+
+func hasInstances(s *catalog.Service, t catalog.Target) bool {
+	return slices.ContainsFunc(s.Instances, func(i catalog.Instance) bool { return i.Target == t })
+}
+
+func hasPassing(s *catalog.Service, t catalog.Target) bool { return len(passing(s, t)) > 0 }
+
+// passing are the instances of a target that may get requests.
+func passing(s *catalog.Service, t catalog.Target) []catalog.Instance {
+	var ps []catalog.Instance
+	for _, i := range s.Instances {
+		if i.Target == t && i.Routable() && s.Expects(i) {
+			ps = append(ps, i)
+		}
+	}
+	return ps
+}
+
+// revive starts a stopped standby where its last deployment put it, and waits
+// until it passes. A host that does not answer is left out: going back with
+// fewer instances is better than not going back.
+func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catalog.Target) (*catalog.Service, error) {
+	endpoints, err := d.lastHosts(ctx, s.Name, standby)
+	if err != nil {
+		return nil, err
+	}
+	hosts, unreachable := d.reach(ctx, endpoints)
+	if unreachable != nil {
+		d.tell(Event{Kind: Note, Text: fmt.Sprintf("some hosts of %s do not answer and are left out: %s", standby, unreachable)})
+	}
+	if len(hosts) == 0 {
+		return nil, errors.Join(fmt.Errorf("%s has no passing instance and none of its hosts answers", standby), unreachable)
+	}
+	want := 0
+	release := s.Releases[standby]
+	for _, h := range hosts {
+		started, err := d.reviveOn(ctx, h, s.Name, standby, release)
+		if err != nil {
+			return nil, fmt.Errorf("host %s: %w", h.Name(), err)
+		}
+		want += started
+	}
+	if want == 0 {
+		return nil, fmt.Errorf("%s has no passing instance and no container that could be started; deploy the release you want", standby)
+	}
+	return d.awaitPassing(ctx, s.Name, standby, want)
+}
+
+// lastHosts are the hosts of the last deployment that brought a release to a
+// target.
+func (d *Deployer) lastHosts(ctx context.Context, service string, t catalog.Target) ([]string, error) {
+	all, err := d.opt.Store.Deployments(ctx, service, t.Environment)
+	if err != nil {
+		return nil, fmt.Errorf("read the deployments of %s: %w", service, err)
+	}
+	for _, record := range slices.Backward(all) {
+		if record.Target == t && (record.State == catalog.Succeeded || record.State == catalog.Draining) {
+			return record.Hosts, nil
+		}
+	}
+	return nil, fmt.Errorf("%s has no passing instance, and no deployment tells where it ran; start it by hand or deploy the release you want", t)
+}
+
+// reviveOn starts what a host holds of a release and answers how many instances
+// that makes.
+func (d *Deployer) reviveOn(ctx context.Context, h host, service string, t catalog.Target, release catalog.Release) (int, error) {
+	cs, err := listTarget(ctx, h, service, t)
+	if err != nil {
+		return 0, err
+	}
+	cs = slices.DeleteFunc(cs, func(c catalog.Container) bool {
+		return release.ID != "" && c.Labels[catalog.LabelRelease] != release.ID
+	})
+	if err := restart(ctx, h, cs, ""); err != nil {
+		return 0, err
+	}
+	instances := 0
+	for _, c := range cs {
+		if c.Labels[catalog.ServiceIgnore] == "" {
+			instances++
+			d.tell(Event{Kind: Step, Host: h.Name(), Container: c.Name, Text: "started the standby again"})
+		}
+	}
+	return instances, nil
+}
+
+func (d *Deployer) awaitPassing(ctx context.Context, service string, t catalog.Target, want int) (*catalog.Service, error) {
+	deadline := d.opt.Now().Add(DefaultTimeout)
+	for {
+		s, err := d.opt.Store.Service(ctx, service)
+		switch {
+		case err == nil && len(passing(s, t)) >= want:
+			return s, nil
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case d.opt.Now().After(deadline) && err != nil:
+			return nil, fmt.Errorf("read service %s: %w", service, err)
+		case d.opt.Now().After(deadline):
+			return nil, &Failure{
+				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(passing(s, t)), want, t, DefaultTimeout),
+				Checks: failedChecks(instancesOf(s, t)),
+			}
+		}
+		if err := d.pause(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func instancesOf(s *catalog.Service, t catalog.Target) []catalog.Instance {
+	return slices.DeleteFunc(slices.Clone(s.Instances), func(i catalog.Instance) bool { return i.Target != t })
+}

@@ -1,0 +1,153 @@
+package deployer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"teal/catalog"
+)
+
+// Spec is a service file, resolved and found to be sound. It is not changed
+// once loaded.
+type Spec struct {
+	Path    string `json:"-"` // of the file
+	Service string // the name in Consul and in URIs
+	Routed  string // the part that takes the requests
+	Port    int    // where in its container the routed part listens
+	Release string // as the file names it; empty to derive one
+
+	Description, Owner, Source, Docs string
+
+	Check   Check
+	Settle  time.Duration // how long all checks must pass without a break
+	Timeout time.Duration // until all checks must have passed
+	Drain   time.Duration // how long the old target may take for its last requests
+	Routes  []catalog.Route
+
+	Environments map[string]Environment
+	Parts        []Part // in the order they start
+
+	// Warnings are what the file asks for and Teal does not do.
+	Warnings []Issue `json:"-"`
+}
+
+// The values of what a service file leaves out.
+const (
+	DefaultCheckInterval = time.Second
+	DefaultCheckTimeout  = time.Second
+	DefaultSettle        = 2 * time.Second
+	DefaultTimeout       = time.Minute
+	DefaultDrain         = 30 * time.Second
+	defaultStopGrace     = 10 * time.Second // Docker's own
+	maxReplicas          = 100
+)
+
+// Check is how an instance of the routed part is found to be well: exactly one
+// of HTTP and TCP is set.
+type Check struct {
+	HTTP     string // a path
+	TCP      bool
+	Interval time.Duration
+	Timeout  time.Duration
+}
+
+// Environment is where a service may be deployed to.
+type Environment struct {
+	Name     string
+	Hosts    []string // endpoints
+	Replicas int      // of the routed part, on each host
+	// Coloured environments have two targets and flip between them. In an
+	// uncoloured one the containers are replaced in place, with a short outage.
+	Coloured bool
+	Routes   []catalog.Route
+}
+
+// Part is one compose service: a container, or several replicas of it.
+type Part struct {
+	Name       string
+	Image      string
+	Entrypoint []string
+	Command    []string
+	Env        map[string]string
+	Labels     map[string]string
+	Ports      []catalog.Port
+	Restart    string
+	StopGrace  time.Duration
+	User       string
+	WorkingDir string
+	Volumes    []PartVolume
+	After      []Dependency
+	// Once tells that others wait for the part to complete: it may exit with 0.
+	Once bool
+}
+
+// PartVolume is a mount of a part. A shared one has the name it has on the host;
+// the others belong to their target alone, as two colours run side by side.
+type PartVolume struct {
+	catalog.Volume
+	Private bool
+}
+
+// Condition is what a part waits for in another before it starts.
+type Condition string
+
+// The conditions of Compose's depends_on.
+const (
+	Started   Condition = "service_started"
+	Healthy   Condition = "service_healthy"
+	Completed Condition = "service_completed_successfully"
+)
+
+// Dependency is a part that has to be up before another.
+type Dependency struct {
+	Part      string
+	Condition Condition
+}
+
+// Environment finds an environment of the file.
+func (s *Spec) Environment(name string) (Environment, error) {
+	if env, ok := s.Environments[name]; ok {
+		return env, nil
+	}
+	return Environment{}, fmt.Errorf("%s has no environment %q; it has %s", s.Path, name,
+		strings.Join(slices.Sorted(maps.Keys(s.Environments)), ", "))
+}
+
+// Digest names the content of the resolved file: whatever changes what would
+// run changes it.
+func (s *Spec) Digest() string { return "sha256:" + digest(s) }
+
+// ReleaseID picks what the release is called: what was asked for, what the file
+// says, the short commit, or else the file's digest.
+func (s *Spec) ReleaseID(asked, revision string) string {
+	for _, id := range []string{asked, s.Release, shortRevision(revision)} {
+		if id != "" {
+			return id
+		}
+	}
+	return digest(s)[:12]
+}
+
+func shortRevision(revision string) string {
+	const short = 12
+	if len(revision) <= short {
+		return revision
+	}
+	return revision[:short]
+}
+
+// digest is the SHA-256 of a value's JSON, in hexadecimal.
+func digest(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("deployer: encode %T: %v", v, err)) // specs hold only what JSON can
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

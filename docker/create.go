@@ -1,0 +1,114 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/go-connections/nat"
+
+	"teal/catalog"
+)
+
+// Create makes a container without starting it and answers its id. The error is
+// catalog.ErrNameTaken when another container has the name.
+func (e *Engine) Create(ctx context.Context, spec catalog.ContainerSpec) (string, error) {
+	config, host, networking, err := createBody(spec)
+	if err != nil {
+		return "", fmt.Errorf("create container %s: %w", spec.Name, err)
+	}
+	made, err := e.api.ContainerCreate(ctx, config, host, networking, nil, spec.Name)
+	if errdefs.IsConflict(err) {
+		return "", fmt.Errorf("create container %s on %s: %w (%w)", spec.Name, e.endpoint, catalog.ErrNameTaken, err)
+	}
+	return made.ID, e.wrap(err, "create container %s", spec.Name)
+}
+
+// createBody is what the engine is asked for. Equal specs give equal bodies.
+func createBody(spec catalog.ContainerSpec) (*container.Config, *container.HostConfig, *network.NetworkingConfig, error) {
+	exposed, bindings, err := portBindings(spec.Ports)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	config := &container.Config{
+		Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Command,
+		Env: envLines(spec.Env), Labels: spec.Labels, ExposedPorts: exposed,
+		User: spec.User, WorkingDir: spec.WorkingDir, StopTimeout: stopTimeout(spec.StopGrace),
+	}
+	host := &container.HostConfig{
+		PortBindings:  bindings,
+		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyMode(spec.Restart)},
+		Mounts:        mounts(spec.Volumes),
+		Init:          new(false),
+	}
+	networking := &network.NetworkingConfig{}
+	if spec.Network != "" {
+		host.NetworkMode = container.NetworkMode(spec.Network)
+		networking.EndpointsConfig = map[string]*network.EndpointSettings{spec.Network: {Aliases: spec.Hostnames}}
+	}
+	return config, host, networking, nil
+}
+
+// portBindings publishes every port, on a free port of the host where none is
+// named.
+func portBindings(ports []catalog.Port) (nat.PortSet, nat.PortMap, error) {
+	exposed, bindings := nat.PortSet{}, nat.PortMap{}
+	for _, p := range ports {
+		protocol := p.Protocol
+		if protocol == "" {
+			protocol = "tcp"
+		}
+		port, err := nat.NewPort(protocol, strconv.Itoa(p.Private))
+		if err != nil || p.Private < 1 || p.Private > math.MaxUint16 {
+			return nil, nil, fmt.Errorf("port %d is not from 1 to %d; correct the service file", p.Private, math.MaxUint16)
+		}
+		binding := nat.PortBinding{HostIP: p.HostIP}
+		if p.Host != 0 {
+			binding.HostPort = strconv.Itoa(p.Host)
+		}
+		exposed[port] = struct{}{}
+		bindings[port] = append(bindings[port], binding)
+	}
+	return exposed, bindings, nil
+}
+
+func envLines(env map[string]string) []string {
+	lines := make([]string, 0, len(env))
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		lines = append(lines, name+"="+env[name])
+	}
+	return lines
+}
+
+// mounts tells folders of the host from named volumes by their absolute path.
+func mounts(volumes []catalog.Volume) []mount.Mount {
+	var all []mount.Mount
+	for _, v := range volumes {
+		m := mount.Mount{Type: mount.TypeVolume, Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly}
+		if filepath.IsAbs(v.Source) {
+			m.Type = mount.TypeBind
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// stopTimeout is a grace in whole seconds, rounded up; nil leaves it to the
+// engine.
+func stopTimeout(grace time.Duration) *int {
+	if grace <= 0 {
+		return nil
+	}
+	return new(seconds(grace))
+}
+
+func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

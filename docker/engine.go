@@ -1,0 +1,46 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/docker/docker/client"
+)
+
+// Engine is one Docker engine. Calls last as long as their context allows: the
+// caller sets the deadlines.
+type Engine struct {
+	endpoint string
+	api      *client.Client
+}
+
+// New is the engine at an endpoint: unix:///path, tcp://host:port (with TLS when
+// DOCKER_CERT_PATH or DOCKER_TLS_VERIFY is set), or "" for what DOCKER_HOST
+// says. It opens no connection; use Ping to learn whether the engine is there.
+func New(endpoint string) (*Engine, error) {
+	endpoint, err := resolveEndpoint(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := clientOptions(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	api, err := client.NewClientWithOpts(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("Docker endpoint %s: %w", endpoint, err)
+	}
+	return &Engine{endpoint: endpoint, api: api}, nil
+}
+
+// Name is the endpoint, for people.
+func (e *Engine) Name() string { return e.endpoint }
+
+// Ping tells whether the engine answers.
+func (e *Engine) Ping(ctx context.Context) error {
+	_, err := e.api.Ping(ctx)
+	return e.wrap(err, "ping the engine")
+}
+
+// Close drops the idle connections to the engine.
+func (e *Engine) Close() error { return e.api.Close() }

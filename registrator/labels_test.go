@@ -1,0 +1,172 @@
+package registrator
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+)
+
+func TestLabelsWinOverVariablesAndPortsOverAll(t *testing.T) {
+	s := parseSettings(
+		map[string]string{"SERVICE_NAME": "label", "SERVICE_8080_TAGS": "port", "OTHER": "x"},
+		map[string]string{"SERVICE_NAME": "variable", "SERVICE_TAGS": "general", "SERVICE_8080_NAME": "port-variable", "PATH": "/bin"})
+	require.Equal(t, map[string]string{"NAME": "port-variable", "TAGS": "port"}, s.port(8080))
+	require.Equal(t, map[string]string{"NAME": "label", "TAGS": "general"}, s.port(9090))
+	require.True(t, s.named(8080))
+	require.False(t, s.named(9090))
+}
+
+func TestAPortsColourReplacesEitherSpelling(t *testing.T) {
+	s := parseSettings(map[string]string{"SERVICE_COLOR": "blue", "SERVICE_80_COLOUR": "green"}, nil)
+	c, err := colourIn(s.port(80))
+	require.NoError(t, err)
+	require.Equal(t, catalog.Green, c)
+	c, err = colourIn(s.port(81))
+	require.NoError(t, err)
+	require.Equal(t, catalog.Blue, c)
+}
+
+func TestCutPort(t *testing.T) {
+	for attr, want := range map[string]struct {
+		port int
+		rest string
+		ok   bool
+	}{
+		"8080_NAME":       {8080, "NAME", true},
+		"80_CHECK_HTTP":   {80, "CHECK_HTTP", true},
+		"NAME":            {},
+		"8080":            {},
+		"8080_":           {},
+		"0_NAME":          {},
+		"65536_NAME":      {},
+		"+80_NAME":        {},
+		"80X_NAME":        {},
+		"99999999999_TAG": {},
+	} {
+		port, rest, ok := cutPort(attr)
+		require.Equal(t, want.ok, ok, attr)
+		if ok {
+			require.Equal(t, want.port, port, attr)
+			require.Equal(t, want.rest, rest, attr)
+		}
+	}
+}
+
+func TestSplitTags(t *testing.T) {
+	for value, want := range map[string][]string{
+		"":               nil,
+		" , ,":           nil,
+		"a,b":            {"a", "b"},
+		" a , b ":        {"a", "b"},
+		`urlprefix-/a\,b`: {"urlprefix-/a,b"},
+		`a\,b,c`:         {"a,b", "c"},
+		`a\b`:            {`a\b`},
+		`a\`:             {`a\`},
+		"grün,blå":       {"grün", "blå"},
+	} {
+		require.Equal(t, want, splitTags(value), value)
+	}
+}
+
+func TestIsTrue(t *testing.T) {
+	for _, yes := range []string{"true", "1", "yes", "anything"} {
+		require.True(t, isTrue(yes), yes)
+	}
+	for _, no := range []string{"", " ", "false", "False", "no", "off", "0"} {
+		require.False(t, isTrue(no), no)
+	}
+}
+
+func TestColour(t *testing.T) {
+	for _, test := range []struct {
+		colour, color string
+		want          catalog.Colour
+		err           string
+	}{
+		{"", "", "", ""},
+		{"blue", "", catalog.Blue, ""},
+		{"", "Green", catalog.Green, ""},
+		{"blue", "BLUE", catalog.Blue, ""},
+		{"blue", "green", "", "different colours"},
+		{"red", "", "", "unknown colour"},
+		{"blue", "red", "", "unknown colour"},
+	} {
+		got, err := colourIn(map[string]string{"COLOUR": test.colour, "COLOR": test.color})
+		if test.err != "" {
+			require.ErrorContains(t, err, test.err)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, test.want, got)
+	}
+}
+
+func TestUserMeta(t *testing.T) {
+	meta, complaints := userMeta(map[string]string{
+		"NAME": "web", "CHECK_HTTP": "/", "CHECK_ODD": "x", "TEAM": "payments", "Cost.Centre": "42", "EMPTY": "",
+		"OWNER": "me", "CONSUL-X": "y", "LONG": strings.Repeat("é", 400), "A.B": "first", "A:B": "second",
+	})
+	require.Equal(t, map[string]string{
+		"team": "payments", "cost_centre": "42", "long": strings.Repeat("é", 256), "a_b": "first",
+	}, meta)
+	require.Len(t, complaints, 3)
+	require.Contains(t, complaints[0], `SERVICE_A:B is left out`)
+	require.Contains(t, complaints[1], `SERVICE_CONSUL-X is left out`)
+	require.Contains(t, complaints[2], `SERVICE_OWNER is left out`)
+}
+
+func TestCutKeepsCharactersWhole(t *testing.T) {
+	require.Equal(t, "ab", cut("abc", 2))
+	require.Equal(t, "a", cut("aé", 2))
+	require.Equal(t, "aé", cut("aé", 3))
+	require.Empty(t, cut("é", 1))
+}
+
+// FuzzLabels holds that whatever a container says, what comes of it is something
+// that Consul takes whole.
+func FuzzLabels(f *testing.F) {
+	f.Add("SERVICE_NAME", "web", "SERVICE_80_TAGS", `a\,b,c`)
+	f.Add("SERVICE_ENVIRONMENT", "production", "SERVICE_COLOUR", "blue")
+	f.Add("SERVICE_80_CHECK_HTTP", "/health?x=y z", "SERVICE_CHECK_INTERVAL", "-1s")
+	f.Add("SERVICE_\xff.TEAM", "\xfe", "SERVICE_ÄRGER", strings.Repeat("x", 600))
+	f.Fuzz(func(t *testing.T, name1, value1, name2, value2 string) {
+		c := container("web", 80, 8080)
+		c.Labels = map[string]string{name1: value1}
+		c.Env = map[string]string{name2: value2}
+		opt := Options{Owner: "host", Address: "10.0.0.1"}
+		registrations, problems := Desired([]catalog.Container{c}, opt)
+		for _, p := range problems {
+			require.NotEmpty(t, p.Message)
+		}
+		for _, r := range registrations {
+			takenByConsul(t, r)
+		}
+		again, _ := Desired([]catalog.Container{c}, opt)
+		require.Equal(t, registrations, again)
+		require.True(t, Plan(again, registrations, "host").Empty())
+	})
+}
+
+func takenByConsul(t *testing.T, r catalog.Registration) {
+	t.Helper()
+	require.NotEmpty(t, r.ID)
+	require.NotEmpty(t, r.Service)
+	require.True(t, utf8.ValidString(r.ID+r.Service+strings.Join(r.Tags, "")))
+	require.LessOrEqual(t, len(r.Meta), maxMetaPairs)
+	for key, value := range r.Meta {
+		require.Regexp(t, `^[A-Za-z0-9_-]{1,128}$`, key)
+		require.LessOrEqual(t, len(value), maxMetaValue)
+		require.True(t, utf8.ValidString(value))
+	}
+	ids := map[string]bool{}
+	for _, check := range r.Checks {
+		require.False(t, ids[check.ID])
+		ids[check.ID] = true
+		require.Positive(t, check.Interval)
+		require.Positive(t, check.Timeout)
+	}
+}

@@ -1,0 +1,165 @@
+package router
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"teal/catalog"
+)
+
+// admin serves the admin API. Everybody may read; flips have their own guard.
+type admin struct {
+	router *Router
+}
+
+func newAdmin(r *Router, page http.Handler) http.Handler {
+	a := &admin{router: r}
+	m := mux.NewRouter()
+	m.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		writeError(w, http.StatusNotFound, "The admin API has no %s. Begin at /v1/services, or look at the catalogue page at /.", req.URL.Path)
+	})
+	m.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		writeError(w, http.StatusMethodNotAllowed, "%s does not take %s. Everything is read with GET; an alias is flipped with PUT.", req.URL.Path, req.Method)
+	})
+	get := func(path string, h http.Handler) { m.Handle(path, h).Methods(http.MethodGet, http.MethodHead) }
+	get("/v1/services", a.onTable(a.services))
+	get("/v1/services/{service}", a.onTable(a.service))
+	get("/v1/services/{service}/targets/{target}", a.onTable(a.target))
+	get("/v1/routes", a.onTable(a.routes))
+	get("/v1/problems", a.onTable(a.problems))
+	get("/healthz", http.HandlerFunc(a.healthz))
+	get("/readyz", a.onTable(a.readyz))
+	get("/metrics", promhttp.HandlerFor(r.opt.Registry, promhttp.HandlerOpts{}))
+	get("/", page)
+	m.Handle("/v1/services/{service}/aliases/{alias}", newFlipHandler(r)).Methods(http.MethodPut)
+	return m
+}
+
+// onTable answers 503 until there is a table: "nothing in flight" must not be
+// read from a router that knows nothing.
+func (a *admin) onTable(h func(http.ResponseWriter, *http.Request, *Table)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t := a.router.dispatch.table.Load()
+		if t == nil {
+			writeError(w, http.StatusServiceUnavailable, "The router has not read the service catalogue yet. Try again in a second.")
+			return
+		}
+		h(w, r, t)
+	})
+}
+
+// serviceSummary is one line of the list of services.
+type serviceSummary struct {
+	Name        string                        `json:"name"`
+	Description string                        `json:"description,omitempty"`
+	Owner       string                        `json:"owner,omitempty"`
+	URI         string                        `json:"uri"`
+	Aliases     map[string]catalog.AliasValue `json:"aliases"`
+	Problems    int                           `json:"problems"`
+}
+
+func (a *admin) services(w http.ResponseWriter, _ *http.Request, t *Table) {
+	list := []serviceSummary{}
+	for _, s := range a.router.viewer(t).services() {
+		sum := serviceSummary{
+			Name: s.Name, Description: s.Description, Owner: s.Owner, URI: s.URI,
+			Aliases: map[string]catalog.AliasValue{}, Problems: len(s.Problems),
+		}
+		for _, alias := range s.Aliases {
+			sum.Aliases[alias.Name] = alias.Value
+		}
+		list = append(list, sum)
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+func (a *admin) service(w http.ResponseWriter, r *http.Request, t *Table) {
+	if name, s := find(w, r, t); s != nil {
+		writeJSON(w, http.StatusOK, a.router.viewer(t).service(name, s))
+	}
+}
+
+// find is the service of a request's path, or nil after a 404.
+func find(w http.ResponseWriter, r *http.Request, t *Table) (string, *catalog.Service) {
+	name := mux.Vars(r)["service"]
+	s := t.snapshot.Services[name]
+	if s == nil {
+		writeError(w, http.StatusNotFound, "There is no service %q. GET /v1/services lists those there are.", name)
+	}
+	return name, s
+}
+
+// targetStatus is what a deployer watches while it drains a target.
+type targetStatus struct {
+	Service   string         `json:"service"`
+	Target    string         `json:"target"`
+	InFlight  int64          `json:"in_flight"`
+	Applied   uint64         `json:"applied"` // the alias index of the table that was asked
+	Instances []instanceView `json:"instances"`
+}
+
+func (a *admin) target(w http.ResponseWriter, r *http.Request, t *Table) {
+	name, s := find(w, r, t)
+	if s == nil {
+		return
+	}
+	target, err := catalog.ParseTarget(mux.Vars(r)["target"])
+	if err != nil {
+		writeError(w, http.StatusBadRequest, "%v.", err)
+		return
+	}
+	view := a.router.viewer(t).target(name, s, target)
+	writeJSON(w, http.StatusOK, targetStatus{
+		Service: name, Target: target.String(), InFlight: view.InFlight,
+		Applied: t.snapshot.AliasIndex, Instances: view.Instances,
+	})
+}
+
+func (a *admin) routes(w http.ResponseWriter, _ *http.Request, t *Table) {
+	writeJSON(w, http.StatusOK, a.router.viewer(t).routes())
+}
+
+func (a *admin) problems(w http.ResponseWriter, _ *http.Request, t *Table) {
+	problems := t.problems
+	if problems == nil {
+		problems = []catalog.Problem{}
+	}
+	writeJSON(w, http.StatusOK, problems)
+}
+
+func (a *admin) healthz(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{"status": "alive", "id": a.router.opt.ID, "version": a.router.opt.Version})
+}
+
+func (a *admin) readyz(w http.ResponseWriter, _ *http.Request, t *Table) {
+	writeJSON(w, http.StatusOK, map[string]any{
+		"status": "ready", "applied": t.snapshot.AliasIndex,
+		"stale_seconds": a.router.staleFor(t.snapshot).Seconds(),
+	})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		status, body = http.StatusInternalServerError, []byte(`{"error": "The answer can't be written as JSON; look at the keys of this service."}`)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // the client may have gone
+}
+
+// apiError is the body of every failure.
+type apiError struct {
+	Error string `json:"error"` // a sentence
+}
+
+func writeError(w http.ResponseWriter, status int, format string, args ...any) {
+	writeJSON(w, status, apiError{Error: fmt.Sprintf(format, args...)})
+}

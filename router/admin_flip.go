@@ -1,0 +1,217 @@
+package router
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"teal/catalog"
+)
+
+// maxAliasValue bounds the body of a flip.
+const maxAliasValue = 4 << 10
+
+// flipHandler serves PUT /v1/services/{service}/aliases/{alias}: one flip, with
+// the health of the target checked.
+type flipHandler struct {
+	router *Router
+	cross  *http.CrossOriginProtection
+}
+
+func newFlipHandler(r *Router) *flipHandler {
+	return &flipHandler{router: r, cross: http.NewCrossOriginProtection()}
+}
+
+// flipAnswer is the body of a flip that happened.
+type flipAnswer struct {
+	Service string             `json:"service"`
+	Alias   string             `json:"alias"`
+	From    catalog.AliasValue `json:"from"`
+	To      catalog.AliasValue `json:"to"`
+	Index   uint64             `json:"index"`
+}
+
+// refusal is an error that is the client's to mend.
+type refusal struct {
+	status   int
+	sentence string
+}
+
+// Error implements error.
+func (e *refusal) Error() string { return e.sentence }
+
+func refuse(status int, format string, args ...any) error {
+	return &refusal{status: status, sentence: fmt.Sprintf(format, args...)}
+}
+
+// ServeHTTP implements http.Handler.
+func (h *flipHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	answer, err := h.flip(r)
+	var no *refusal
+	switch {
+	case err == nil:
+		writeJSON(w, http.StatusOK, answer)
+	case errors.As(err, &no):
+		writeError(w, no.status, "%s", no.sentence)
+	case isConflict(err):
+		writeError(w, http.StatusConflict, "The flip was refused: %v.", err)
+	default:
+		h.router.log.Error("flip failed", "path", r.URL.Path, "error", err)
+		writeError(w, http.StatusBadGateway, "The flip could not be written to Consul: %v. Look whether the alias has moved, then try again.", err)
+	}
+}
+
+func isConflict(err error) bool {
+	for _, known := range []error{
+		catalog.ErrMoved, catalog.ErrUnhealthy, catalog.ErrLocked, catalog.ErrLockLost, catalog.ErrTooManyChecks,
+	} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *flipHandler) flip(r *http.Request) (flipAnswer, error) {
+	if err := h.mayFlip(r); err != nil {
+		return flipAnswer{}, err
+	}
+	f, err := h.wish(r)
+	if err != nil {
+		return flipAnswer{}, err
+	}
+	index, err := h.router.opt.Flipper.Flip(r.Context(), f)
+	if err != nil {
+		return flipAnswer{}, err
+	}
+	h.router.log.Info("flipped", "service", f.Service, "alias", f.Alias, "from", f.From.Value.String(), "to", f.To.String(), "by", f.By)
+	return flipAnswer{Service: f.Service, Alias: f.Alias, From: f.From.Value, To: f.To, Index: index}, nil
+}
+
+// mayFlip keeps strangers out: other networks, and web pages of other sites.
+func (h *flipHandler) mayFlip(r *http.Request) error {
+	client := networks(h.router.opt.TrustedProxies).clientOf(r)
+	if !h.router.dispatch.preview.has(client) {
+		return refuse(http.StatusForbidden, "Flips are taken from preview networks only, and %s is in none. Ask from such a network, or write the alias key in Consul.", client)
+	}
+	if h.cross.Check(r) != nil || !h.knownOrigin(r) {
+		return refuse(http.StatusForbidden, "The flip comes from a web page of another site. Ask with curl or the teal command.")
+	}
+	if h.router.opt.Flipper == nil {
+		return refuse(http.StatusServiceUnavailable, "This router can't flip aliases. Write the alias key in Consul.")
+	}
+	return nil
+}
+
+// knownOrigin refuses pages of a host name that is none of the router's: such a
+// name can be made to resolve to the router's address.
+func (h *flipHandler) knownOrigin(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true // no browser
+	}
+	u, err := url.Parse(origin)
+	if err != nil {
+		return false
+	}
+	own, err := url.Parse(h.router.opt.AdminURL)
+	host := strings.ToLower(u.Hostname())
+	return isIP(host) || host == "localhost" || (err == nil && host != "" && host == strings.ToLower(own.Hostname()))
+}
+
+// wish reads what is asked for and checks it against the newest snapshot.
+func (h *flipHandler) wish(r *http.Request) (catalog.Flip, error) {
+	name, alias := mux.Vars(r)["service"], mux.Vars(r)["alias"]
+	if err := checkAlias(alias); err != nil {
+		return catalog.Flip{}, refuse(http.StatusBadRequest, "%v.", err)
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxAliasValue+1))
+	if err != nil || len(body) > maxAliasValue {
+		return catalog.Flip{}, refuse(http.StatusBadRequest, "The body is no alias value; send a target such as green-production.")
+	}
+	to, err := catalog.ParseAliasValue(string(body))
+	if err != nil {
+		return catalog.Flip{}, refuse(http.StatusBadRequest, "The body is no alias value: %v.", err)
+	}
+	s, known := h.router.lastRead()
+	if !known {
+		return catalog.Flip{}, refuse(http.StatusServiceUnavailable, "The router has not read the service catalogue yet. Try again in a second.")
+	}
+	service := s.Services[name]
+	if service == nil {
+		return catalog.Flip{}, refuse(http.StatusNotFound, "There is no service %q. GET /v1/services lists those there are.", name)
+	}
+	from, err := present(service, alias, r.URL.Query().Get("from"))
+	if err != nil {
+		return catalog.Flip{}, err
+	}
+	guards, err := guardsOf(service, to)
+	if err != nil {
+		return catalog.Flip{}, err
+	}
+	return catalog.Flip{
+		Service: name, Alias: alias, From: from, To: to, By: h.by(r), At: h.router.opt.Now(), Guards: guards,
+	}, nil
+}
+
+// present is the alias as it is, which must be what the client expects, if it
+// says so.
+func present(s *catalog.Service, alias, expected string) (catalog.Alias, error) {
+	from, ok := s.Resolve(alias)
+	if !ok {
+		from = catalog.Alias{Name: alias}
+	}
+	if expected == "" {
+		return from, nil
+	}
+	want, err := catalog.ParseAliasValue(expected)
+	if err != nil {
+		return from, refuse(http.StatusBadRequest, "The parameter from is no alias value: %v.", err)
+	}
+	if want.String() != from.Value.String() {
+		return from, refuse(http.StatusConflict, "Alias %s points at %q, not at %q any more. Look who moved it, then flip again.", alias, from.Value, want)
+	}
+	return from, nil
+}
+
+// guardsOf is the instances that must be passing when the flip commits: all
+// routable ones of every target that will get requests, of which there must be
+// one each.
+func guardsOf(s *catalog.Service, to catalog.AliasValue) ([]catalog.Instance, error) {
+	var guards []catalog.Instance
+	for _, t := range to.Live() {
+		if r := s.Releases[t]; r.State == catalog.Staging || r.State == catalog.Dirty {
+			return nil, refuse(http.StatusConflict, "Target %s is %s: its deployment is not finished. Deploy it to the end, or flip to another target.", t, r.State)
+		}
+		before := len(guards)
+		for _, i := range s.Instances {
+			if i.Target == t && i.Routable() && s.Expects(i) {
+				guards = append(guards, i)
+			}
+		}
+		if len(guards) == before {
+			return nil, refuse(http.StatusConflict, "Target %s has no healthy instance of the release it holds. Look at its checks, or flip to another target.", t)
+		}
+	}
+	return guards, nil
+}
+
+// by is who asks: what the client says, or where it asks from.
+func (h *flipHandler) by(r *http.Request) string {
+	if by := r.Header.Get("X-Teal-By"); saneID(by) {
+		return by
+	}
+	return "somebody at " + networks(h.router.opt.TrustedProxies).clientOf(r).String()
+}
+
+// lastRead is the snapshot as the source told it, with nothing held.
+func (r *Router) lastRead() (catalog.Snapshot, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.read, r.dispatch.table.Load() != nil
+}

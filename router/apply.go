@@ -1,0 +1,109 @@
+package router
+
+import (
+	"context"
+	"time"
+
+	"teal/catalog"
+)
+
+// apply makes a snapshot the current one. When it returns, every new request is
+// answered by it.
+func (r *Router) apply(next catalog.Snapshot) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.read = next
+	r.swap()
+}
+
+// swap builds and publishes the table of what was read last. r.mu is held.
+func (r *Router) swap() {
+	before := r.kept
+	r.kept = Keep(before, r.read, r.opt.Now(), r.opt.Hold)
+	table, _ := Build(r.kept, BuildOptions{Domain: r.opt.Domain, Timeout: r.opt.Timeout})
+	r.ledger.bind(table)
+	first := r.dispatch.table.Swap(table) == nil
+	r.ledger.prune(table)
+	r.announce.applied(table.snapshot.AliasIndex)
+	r.logChanges(before, r.kept)
+	if first {
+		r.log.Info("first snapshot applied", "services", len(r.kept.Services), "problems", len(table.problems))
+	}
+	select {
+	case r.recheck <- struct{}{}:
+	default:
+	}
+}
+
+// endHolds applies what was read last again when a hold runs out.
+func (r *Router) endHolds(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.recheck:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if wait, held := r.untilHoldEnds(); held {
+			timer.Reset(wait)
+		}
+	}
+}
+
+// untilHoldEnds ends the holds that are over, and tells how long the next one
+// has.
+func (r *Router) untilHoldEnds() (time.Duration, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ends := holdEnds(r.kept, r.opt.Hold)
+	if !ends.IsZero() && !r.opt.Now().Before(ends) {
+		r.swap()
+		ends = holdEnds(r.kept, r.opt.Hold)
+	}
+	if ends.IsZero() {
+		return 0, false
+	}
+	return max(minHoldCheck, ends.Sub(r.opt.Now())), true
+}
+
+// minHoldCheck keeps a hold that would not end from spinning.
+const minHoldCheck = 10 * time.Millisecond
+
+// logChanges says what people want to find in a log: flips, holds, staleness.
+func (r *Router) logChanges(before, after catalog.Snapshot) {
+	for name, service := range after.Services {
+		if old := before.Services[name]; old != service {
+			r.logService(name, old, service)
+		}
+	}
+	switch {
+	case before.StaleSince.IsZero() && !after.StaleSince.IsZero():
+		r.log.Warn("Consul does not answer; the last good view stays", "since", after.StaleSince)
+	case !before.StaleSince.IsZero() && after.StaleSince.IsZero():
+		r.log.Info("Consul answers again", "silent_since", before.StaleSince)
+	}
+}
+
+func (r *Router) logService(name string, before, after *catalog.Service) {
+	if before == nil || after == nil {
+		return
+	}
+	for alias, a := range after.Aliases {
+		if b, ok := before.Aliases[alias]; ok && b.Value.String() != a.Value.String() {
+			r.log.Info("alias moved", "service", name, "alias", alias, "from", b.Value.String(), "to", a.Value.String(), "index", a.Index)
+		}
+	}
+	for t, h := range after.Held {
+		if _, ok := before.Held[t]; !ok {
+			r.log.Warn("target is held", "service", name, "target", t.String(), "reason", h.Reason)
+		}
+	}
+	for t := range before.Held {
+		if _, ok := after.Held[t]; !ok {
+			r.log.Info("target is no longer held", "service", name, "target", t.String())
+		}
+	}
+}

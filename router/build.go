@@ -1,0 +1,271 @@
+package router
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"teal/catalog"
+)
+
+// DefaultTimeout is how long a service may take until the first byte of its
+// answer, where its configuration says nothing.
+const DefaultTimeout = 60 * time.Second
+
+// BuildOptions is what a table depends on beside the snapshot.
+type BuildOptions struct {
+	Domain  string        // stable URIs are names below it; empty for none
+	Timeout time.Duration // until the first byte; 0 for DefaultTimeout
+}
+
+// Build compiles a snapshot into a table. It is pure. Whatever is wrong becomes
+// a problem of its own service, and its routes are built as far as they are
+// good; the problems are those of the snapshot, then those found here.
+func Build(s catalog.Snapshot, opt BuildOptions) (*Table, []catalog.Problem) {
+	b := &builder{opt: opt, declaredHosts: map[string]bool{}, table: &Table{
+		snapshot: s,
+		problems: slices.Clone(s.Problems),
+		domain:   strings.ToLower(strings.Trim(opt.Domain, ".")),
+		hosts:    map[string]*paths{},
+		named:    map[string]*Route{},
+		pools:    map[poolKey]*pool{},
+	}}
+	if b.opt.Timeout <= 0 {
+		b.opt.Timeout = DefaultTimeout
+	}
+	names := slices.Sorted(maps.Keys(s.Services))
+	var built []*serviceBuilder
+	for _, name := range names {
+		if sb := b.service(name, s.Services[name]); sb != nil {
+			built = append(built, sb)
+		}
+	}
+	// Declared routes come last, so that no service can take another's stable URI.
+	for _, sb := range built {
+		sb.addDeclared()
+	}
+	slices.SortStableFunc(b.table.listing, func(x, y Listing) int { return cmp.Compare(x.Route.Service, y.Route.Service) })
+	return b.table, b.table.problems
+}
+
+type builder struct {
+	opt           BuildOptions
+	table         *Table
+	declaredHosts map[string]bool // hosts that are no stable URI
+}
+
+func (b *builder) service(key string, s *catalog.Service) *serviceBuilder {
+	if s == nil {
+		return nil
+	}
+	if err := catalog.CheckName("service", key); err != nil {
+		b.problem(key, key, "%v", err)
+		return nil
+	}
+	sb := &serviceBuilder{builder: b, name: key, service: s, pools: map[catalog.Target]*pool{}, aliases: map[string]*Route{}}
+	sb.addPools()
+	sb.addAliases()
+	sb.addTargets()
+	return sb
+}
+
+func (b *builder) problem(service, subject, format string, args ...any) {
+	b.table.problems = append(b.table.problems, catalog.Problem{
+		Service: service, Subject: subject, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// serviceBuilder builds what belongs to one service.
+type serviceBuilder struct {
+	*builder
+	name    string
+	service *catalog.Service
+	pools   map[catalog.Target]*pool
+	aliases map[string]*Route
+}
+
+func (b *serviceBuilder) problem(subject, format string, args ...any) {
+	b.builder.problem(b.name, subject, format, args...)
+}
+
+// addPools gathers the instances that get requests, by target. A held target's
+// are the held ones.
+func (b *serviceBuilder) addPools() {
+	for n := range b.service.Instances {
+		i := &b.service.Instances[n]
+		if err := catalog.CheckEnvironment(i.Target.Environment); err != nil {
+			b.problem(i.ID, "%v", err)
+			continue
+		}
+		p := b.pool(i.Target)
+		if _, held := b.service.Held[i.Target]; held {
+			continue
+		}
+		if b.expected(i) && i.Routable() {
+			p.backends = append(p.backends, newBackend(i))
+		}
+	}
+	for _, t := range sortedTargets(b.service.Held) {
+		p := b.pool(t)
+		for _, i := range b.service.Held[t].Instances {
+			if b.service.Expects(i) {
+				p.backends = append(p.backends, newBackend(&i))
+			}
+		}
+	}
+	for _, t := range sortedTargets(b.service.Releases) {
+		b.pool(t)
+	}
+}
+
+func (b *serviceBuilder) expected(i *catalog.Instance) bool {
+	if b.service.Expects(*i) {
+		return true
+	}
+	b.problem(i.ID, "instance %s on %s runs release %q, but %s of %s holds %q; it gets no requests. Deploy again, or remove the instance",
+		i.ID, i.Node, i.Release, i.Target, b.name, b.service.Releases[i.Target].ID)
+	return false
+}
+
+// pool is the target's pool, made on first use.
+func (b *serviceBuilder) pool(t catalog.Target) *pool {
+	p, ok := b.pools[t]
+	if !ok {
+		p = &pool{service: b.name, target: t}
+		b.pools[t] = p
+		b.table.pools[poolKey{b.name, t}] = p
+	}
+	return p
+}
+
+func (b *serviceBuilder) addAliases() {
+	for _, name := range slices.Sorted(maps.Keys(b.service.Aliases)) {
+		if err := checkAlias(name); err != nil {
+			b.problem(name, "%v", err)
+			continue
+		}
+		b.addAlias(name, b.service.Aliases[name].Value)
+	}
+	for _, t := range b.targets() {
+		if _, taken := b.aliases[t.String()]; t.Colour == "" && !taken {
+			b.addAlias(t.Environment, catalog.PointTo(t))
+		}
+	}
+	name := b.service.DefaultAlias()
+	if err := checkAlias(name); err != nil {
+		b.problem(name, "the default alias can't be used: %v", err)
+		return
+	}
+	if _, ok := b.aliases[name]; !ok {
+		b.addAlias(name, catalog.AliasValue{}) // still a route, which says what is missing
+	}
+	b.host(b.name, b.aliases[name])
+}
+
+// checkAlias says why an alias may not be called name: like an environment, it
+// must not look like a coloured target.
+func checkAlias(name string) error {
+	if err := catalog.CheckEnvironment(name); err != nil {
+		return fmt.Errorf("alias %q: %w", name, err)
+	}
+	return nil
+}
+
+func (b *serviceBuilder) addAlias(name string, v catalog.AliasValue) {
+	r := b.route(name, v)
+	r.Alias = name
+	b.aliases[name] = r
+	b.reachable(r)
+	for _, t := range v.Live() {
+		switch p, exists := b.pools[t]; {
+		case !exists:
+			b.problem(name, "alias %s points at %s, which nothing was ever deployed to; deploy it, or point the alias at %s", name, t, b.choices())
+		case len(p.backends) == 0:
+			b.problem(name, "alias %s points at %s, which has no healthy instance; look at its checks, or flip to a target that has", name, t)
+		}
+	}
+}
+
+// choices names the targets there are, for a sentence.
+func (b *serviceBuilder) choices() string {
+	names := make([]string, 0, 2)
+	for _, t := range b.targets() {
+		names = append(names, t.String())
+	}
+	if len(names) == 0 {
+		return "one that exists"
+	}
+	return strings.Join(names, " or ")
+}
+
+// addTargets makes each target reachable by its own name.
+func (b *serviceBuilder) addTargets() {
+	for _, t := range b.targets() {
+		if _, taken := b.aliases[t.String()]; taken {
+			continue // an uncoloured target's name is its alias
+		}
+		r := b.route(t.String(), catalog.PointTo(t))
+		r.Preview = !b.live(t)
+		b.reachable(r)
+	}
+}
+
+// live tells whether some alias sends requests to t.
+func (b *serviceBuilder) live(t catalog.Target) bool {
+	for _, r := range b.aliases {
+		if r.Value.Sends(t) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *serviceBuilder) route(name string, v catalog.AliasValue) *Route {
+	r := &Route{Service: b.name, Name: name, Value: v, Timeout: b.opt.Timeout}
+	if ms := b.service.Config.TimeoutMS; ms > 0 {
+		r.Timeout = time.Duration(min(ms, maxTimeoutMS)) * time.Millisecond
+	}
+	for _, s := range v.Shares {
+		if p, ok := b.pools[s.Target]; ok {
+			r.add(p, s.Weight)
+		}
+	}
+	return r
+}
+
+// maxTimeoutMS keeps a configured timeout within what a Duration holds.
+const maxTimeoutMS = 24 * 60 * 60 * 1000
+
+// targets lists the service's targets, ordered by name.
+func (b *serviceBuilder) targets() []catalog.Target { return sortedTargets(b.pools) }
+
+// reachable makes a route reachable as <service>.<name>.<domain> and as
+// /<service>@<name>/.
+func (b *serviceBuilder) reachable(r *Route) {
+	b.host(b.name+"."+r.Name, r)
+	key := b.name + "@" + r.Name
+	b.table.named[key] = r
+	b.list("", "/"+key+"/", r)
+}
+
+func (b *serviceBuilder) host(name string, r *Route) {
+	if b.table.domain == "" {
+		return
+	}
+	host := name + "." + b.table.domain
+	b.table.hosts[host] = &paths{root: r}
+	b.list(host, "/", r)
+}
+
+func (b *serviceBuilder) list(host, path string, r *Route) {
+	b.table.listing = append(b.table.listing, Listing{Host: host, Path: path, Route: r})
+}
+
+func sortedTargets[V any](m map[catalog.Target]V) []catalog.Target {
+	return slices.SortedFunc(maps.Keys(m), compareTargets)
+}
+
+func compareTargets(a, b catalog.Target) int { return cmp.Compare(a.String(), b.String()) }

@@ -1,0 +1,58 @@
+package router
+
+import (
+	"net/http"
+)
+
+// front serves the proxy's listener: it has each request claim an instance, and
+// hands both to the engine.
+type front struct {
+	dispatch *dispatch
+	engine   Engine
+	trusted  networks
+	answers  *answerer
+	page     http.Handler // the catalogue
+}
+
+// answerer sends Teal's own answers and counts them.
+type answerer struct {
+	meters *meters
+}
+
+func (a *answerer) send(w http.ResponseWriter, r *http.Request, answer *Answer) {
+	if counter, ok := a.meters.answers[answer.Code]; ok {
+		counter.Inc()
+	}
+	answer.write(w, r)
+}
+
+// ServeHTTP implements http.Handler.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodConnect {
+		f.answers.send(w, r, &Answer{Status: http.StatusMethodNotAllowed, Code: CodeUnsupported,
+			Message: "This router is no tunnel. Ask for a service by its URI."})
+		return
+	}
+	ask := Ask{Host: r.Host, Path: escapedPath(r), Peer: f.trusted.clientOf(r)}
+	var c Claim
+	if answer := f.dispatch.begin(&c, ask); answer != nil {
+		if f.wantsPage(answer, ask) {
+			f.page.ServeHTTP(w, r)
+			return
+		}
+		f.answers.send(w, r, answer)
+		return
+	}
+	f.engine.Forward(w, r, &c)
+}
+
+// wantsPage tells whether the catalogue is what a request is after that no route
+// takes: the root of the router's own name or address, from where people may
+// preview.
+func (f *front) wantsPage(a *Answer, ask Ask) bool {
+	if a.Code != CodeUnknown || ask.Path != "/" || !f.dispatch.preview.has(ask.Peer) {
+		return false
+	}
+	t := f.dispatch.table.Load()
+	return t != nil && t.ownHost(ask.Host)
+}

@@ -1,0 +1,113 @@
+package router
+
+import (
+	"net/url"
+	"strings"
+)
+
+// paths are routes by path prefix. The zero value has none.
+type paths struct {
+	root   *Route
+	routes map[string]*Route // by prefix, "/cart/new": no closing slash
+	depth  int               // segments of the longest prefix
+}
+
+// add claims a prefix, and answers the route that has it already, if any.
+func (p *paths) add(prefix string, r *Route) *Route {
+	prefix = strings.TrimRight(prefix, "/")
+	if prefix == "" {
+		if p.root == nil {
+			p.root = r
+			return nil
+		}
+		return p.root
+	}
+	if taken := p.routes[prefix]; taken != nil {
+		return taken
+	}
+	if p.routes == nil {
+		p.routes = map[string]*Route{}
+	}
+	p.routes[prefix] = r
+	p.depth = max(p.depth, strings.Count(prefix, "/"))
+	return nil
+}
+
+// longest finds the route of the longest prefix that ends at a segment's border,
+// and how many segments that prefix has. path begins with a slash.
+func (p *paths) longest(path string) (route *Route, segments int) {
+	route = p.root
+	for at, d := 0, 1; d <= p.depth && at < len(path); d++ {
+		at = segmentEnd(path, at)
+		if r := p.routes[path[:at]]; r != nil {
+			route, segments = r, d
+		}
+	}
+	return route, segments
+}
+
+// segmentEnd is where the segment that begins with the slash at at ends.
+func segmentEnd(path string, at int) int {
+	if n := strings.IndexByte(path[at+1:], '/'); n >= 0 {
+		return at + 1 + n
+	}
+	return len(path)
+}
+
+// firstSegments is the part of an escaped path that holds its first n segments.
+func firstSegments(path string, n int) string {
+	at := 0
+	for range n {
+		if at >= len(path) {
+			break
+		}
+		at = segmentEnd(path, at)
+	}
+	return path[:at]
+}
+
+// plainPath decodes an escaped path that decides a route. It is false for one
+// that we and the service might read differently: with an empty or dot segment,
+// an escaped slash, dot or backslash, or a broken escape.
+func plainPath(path string) (string, bool) {
+	if path == "" || path[0] != '/' || strings.IndexByte(path, '\\') >= 0 || oddSegment(path) {
+		return "", false
+	}
+	if strings.IndexByte(path, '%') < 0 {
+		return path, true
+	}
+	for rest := path; ; {
+		at := strings.IndexByte(rest, '%')
+		if at < 0 {
+			break
+		}
+		if len(rest) < at+3 || ambiguousEscape(rest[at+1], rest[at+2]) {
+			return "", false
+		}
+		rest = rest[at+3:]
+	}
+	plain, err := url.PathUnescape(path)
+	return plain, err == nil
+}
+
+func ambiguousEscape(hi, lo byte) bool {
+	switch [2]byte{lower(hi), lower(lo)} {
+	case [2]byte{'2', 'e'}, [2]byte{'2', 'f'}, [2]byte{'5', 'c'}, [2]byte{'0', '0'}:
+		return true
+	}
+	return false
+}
+
+// oddSegment tells whether a segment is empty, "." or "..", with or without
+// parameters after a semicolon; a closing slash is fine.
+func oddSegment(path string) bool {
+	for at := 0; at < len(path); {
+		end := segmentEnd(path, at)
+		seg, _, _ := strings.Cut(path[at+1:end], ";")
+		if seg == "." || seg == ".." || (end == at+1 && end < len(path)) {
+			return true
+		}
+		at = end
+	}
+	return false
+}

@@ -1,0 +1,136 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"teal/catalog"
+)
+
+// Options is what a router is made from. Source is needed; the rest has
+// defaults.
+type Options struct {
+	ID        string // of this router, unique in the fleet
+	Domain    string // stable URIs are names below it; empty for the path form only
+	ProxyAddr string // host:port that takes requests, as others reach it
+	AdminURL  string // base URL of the admin API, as others reach it
+	Version   string
+
+	Source    Source
+	Flipper   Flipper   // nil refuses flips through the admin API
+	Announcer Announcer // nil announces nothing
+
+	Preview        []netip.Prefix // may see targets no alias points at; nil for DefaultPreview
+	TrustedProxies []netip.Prefix // whose X-Forwarded-* are believed; none by default
+	Hold           time.Duration  // how long a last good view is kept; 0 for DefaultHold
+	Timeout        time.Duration  // until the first byte; 0 for DefaultTimeout
+
+	Now      func() time.Time     // nil for time.Now
+	Logger   hclog.Logger         // nil logs nothing
+	Registry *prometheus.Registry // nil for one of its own
+}
+
+func (o Options) withDefaults() Options {
+	if o.Preview == nil {
+		o.Preview = DefaultPreview()
+	}
+	if o.Hold <= 0 {
+		o.Hold = DefaultHold
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = hclog.NewNullLogger()
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	return o
+}
+
+// Router answers requests by the newest snapshot of its source. Its methods are
+// safe for use by any number of goroutines.
+type Router struct {
+	opt      Options
+	log      hclog.Logger
+	dispatch *dispatch
+	ledger   *ledger
+	engine   *netEngine
+	announce *announcer
+	proxy    http.Handler
+	admin    http.Handler
+	recheck  chan struct{} // the time of the first hold may have changed
+
+	mu   sync.Mutex       // serialises apply
+	read catalog.Snapshot // as the source told it
+	kept catalog.Snapshot // as Keep answered it
+}
+
+// New makes a router that is not running yet: until Run has applied a snapshot
+// it answers 503.
+func New(opt Options) (*Router, error) {
+	if opt.Source == nil {
+		return nil, errors.New("a router needs a source of snapshots; set Options.Source")
+	}
+	opt = opt.withDefaults()
+	meters, err := newMeters(opt.Registry)
+	if err != nil {
+		return nil, err
+	}
+	r := &Router{
+		opt: opt, log: opt.Logger,
+		dispatch: &dispatch{preview: opt.Preview},
+		ledger:   newLedger(meters),
+		recheck:  make(chan struct{}, 1),
+	}
+	if err := opt.Registry.Register(newState(r)); err != nil {
+		return nil, fmt.Errorf("register the router's metrics: %w", err)
+	}
+	answers := &answerer{meters: meters}
+	r.engine = newNetEngine(forwarding{trusted: opt.TrustedProxies}, answers, opt.Logger)
+	r.announce = newAnnouncer(opt)
+	page := newPage(r)
+	r.proxy = &front{dispatch: r.dispatch, engine: r.engine, trusted: opt.TrustedProxies, answers: answers, page: page}
+	r.admin = newAdmin(r, page)
+	return r, nil
+}
+
+// Handler serves the services' stable URIs.
+func (r *Router) Handler() http.Handler { return r.proxy }
+
+// Admin serves the admin API, the metrics and the catalogue page.
+func (r *Router) Admin() http.Handler { return r.admin }
+
+// Claim fills c with an instance that may serve what is asked, or answers why
+// there is none. The caller must release the claim.
+func (r *Router) Claim(c *Claim, ask Ask) *Answer { return r.dispatch.begin(c, ask) }
+
+// Run watches the source and applies what it tells, until ctx ends. It returns
+// when all its goroutines have, with an error only if ctx had not ended.
+func (r *Router) Run(ctx context.Context) error {
+	defer r.engine.close()
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := r.opt.Source.Watch(inner, r.apply); err != nil {
+			return fmt.Errorf("watch the service catalogue: %w", err)
+		}
+		return errors.New("the watch of the service catalogue ended by itself")
+	})
+	group.Go(func() error { r.announce.run(inner); return nil })
+	group.Go(func() error { r.endHolds(inner); return nil })
+	err := group.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

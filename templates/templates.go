@@ -1,0 +1,34 @@
+// Package templates holds what Teal shows or writes for others to read: the
+// catalogue page.
+package templates
+
+import (
+	_ "embed" // for the page
+	"html/template"
+	"net/url"
+	"time"
+)
+
+//go:embed catalogue.html
+var catalogue string
+
+// Catalogue is the catalogue page. It needs nothing from elsewhere, and escapes
+// all it is given.
+func Catalogue() *template.Template {
+	return template.Must(template.New("catalogue").Funcs(template.FuncMap{
+		"web":   web,
+		"stamp": stamp,
+	}).Parse(catalogue))
+}
+
+// web is a link as it is when it leads to a web page, and empty for any other
+// scheme.
+func web(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return ""
+	}
+	return link
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
