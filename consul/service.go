@@ -18,6 +18,9 @@ func (s *Store) Service(ctx context.Context, name string) (*catalog.Service, err
 	if err != nil {
 		return nil, s.explain(err, doing)
 	}
+	if err := s.freshOutputs(ctx, entries); err != nil {
+		return nil, s.explain(err, doing)
+	}
 	instances, problems := understand(entries)
 	out := &catalog.Service{Name: name, Instances: instances}
 	for _, folder := range []string{s.keys.Aliases(), s.keys.Releases(), s.keys.Flips(), s.keys.Services()} {
@@ -33,6 +36,30 @@ func (s *Store) Service(ctx context.Context, name string) (*catalog.Service, err
 		s.log.Warn("something about a service can't be read", "problem", p.String())
 	}
 	return out, nil
+}
+
+// freshOutputs fills in what the local agent's own failing checks say. The
+// catalogue lags behind: an agent writes a new output without a new status only
+// every few minutes (check_update_interval).
+func (s *Store) freshOutputs(ctx context.Context, entries []*api.ServiceEntry) error {
+	var failing []*api.HealthCheck
+	for _, e := range entries {
+		for _, c := range e.Checks {
+			if c.Status != api.HealthPassing && c.ServiceID != "" {
+				failing = append(failing, c)
+			}
+		}
+	}
+	if len(failing) == 0 {
+		return nil
+	}
+	local, err := s.api.Agent().ChecksWithFilterOpts("", s.query(ctx))
+	for _, c := range failing {
+		if mine, ok := local[c.CheckID]; ok && mine.Node == c.Node && mine.Output != "" {
+			c.Output = mine.Output
+		}
+	}
+	return err
 }
 
 // keysOf reads the keys of one service in a folder; the configurations are one

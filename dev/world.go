@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/user"
 	"strings"
 	"time"
 
@@ -164,11 +165,10 @@ func By() string {
 	if err != nil {
 		host = "unknown"
 	}
-	user := os.Getenv("USER")
-	if user == "" {
-		user = "somebody"
+	if u, err := user.Current(); err == nil {
+		return u.Username + "@" + host
 	}
-	return user + "@" + host
+	return "somebody@" + host // no user database, as in an empty image
 }
 
 // ProxyAddr is where requests go, host:port.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -39,6 +40,10 @@ func createBody(spec catalog.ContainerSpec) (*container.Config, *container.HostC
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	restart, err := restartPolicy(spec.Restart)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	config := &container.Config{
 		Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Command,
 		Env: envLines(spec.Env), Labels: spec.Labels, ExposedPorts: exposed,
@@ -46,7 +51,7 @@ func createBody(spec catalog.ContainerSpec) (*container.Config, *container.HostC
 	}
 	host := &container.HostConfig{
 		PortBindings:  bindings,
-		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyMode(spec.Restart)},
+		RestartPolicy: restart,
 		Mounts:        mounts(spec.Volumes),
 		Init:          new(false),
 	}
@@ -79,6 +84,21 @@ func portBindings(ports []catalog.Port) (nat.PortSet, nat.PortMap, error) {
 		bindings[port] = append(bindings[port], binding)
 	}
 	return exposed, bindings, nil
+}
+
+// restartPolicy reads a policy as the Docker CLI and compose files write it:
+// "always", "on-failure:3".
+func restartPolicy(text string) (container.RestartPolicy, error) {
+	name, limit, limited := strings.Cut(text, ":")
+	policy := container.RestartPolicy{Name: container.RestartPolicyMode(name)}
+	var err error
+	if limited {
+		policy.MaximumRetryCount, err = strconv.Atoi(limit)
+	}
+	if err != nil || container.ValidateRestartPolicy(policy) != nil {
+		return policy, fmt.Errorf("restart policy %q is unknown; use no, always, unless-stopped or on-failure, which may have a number of tries: on-failure:3", text)
+	}
+	return policy, nil
 }
 
 func envLines(env map[string]string) []string {

@@ -58,15 +58,15 @@ func TestCutPort(t *testing.T) {
 
 func TestSplitTags(t *testing.T) {
 	for value, want := range map[string][]string{
-		"":               nil,
-		" , ,":           nil,
-		"a,b":            {"a", "b"},
-		" a , b ":        {"a", "b"},
+		"":                nil,
+		" , ,":            nil,
+		"a,b":             {"a", "b"},
+		" a , b ":         {"a", "b"},
 		`urlprefix-/a\,b`: {"urlprefix-/a,b"},
-		`a\,b,c`:         {"a,b", "c"},
-		`a\b`:            {`a\b`},
-		`a\`:             {`a\`},
-		"grün,blå":       {"grün", "blå"},
+		`a\,b,c`:          {"a,b", "c"},
+		`a\b`:             {`a\b`},
+		`a\`:              {`a\`},
+		"grün,blå":        {"grün", "blå"},
 	} {
 		require.Equal(t, want, splitTags(value), value)
 	}

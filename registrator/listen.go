@@ -40,16 +40,17 @@ func (a *Agent) listen(ctx context.Context) {
 
 // follow subscribes once and hints until the stream ends.
 func (a *Agent) follow(ctx context.Context, subscribed func()) error {
-	defer a.hint()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	deadline := time.AfterFunc(a.conf.Timeout, cancel)
 	changes, err := a.conf.Runtime.Changes(ctx)
 	if err != nil {
+		a.hint()
 		return err
 	}
 	if !deadline.Stop() {
 		drain(changes)
+		a.hint()
 		return context.DeadlineExceeded
 	}
 	subscribed()

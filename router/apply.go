@@ -18,17 +18,18 @@ func (r *Router) apply(next catalog.Snapshot) {
 
 // swap builds and publishes the table of what was read last. r.mu is held.
 func (r *Router) swap() {
-	before := r.kept
+	before, old := r.kept, r.dispatch.table.Load()
 	r.kept = Keep(before, r.read, r.opt.Now(), r.opt.Hold)
 	table, _ := Build(r.kept, BuildOptions{Domain: r.opt.Domain, Timeout: r.opt.Timeout})
 	r.ledger.bind(table)
-	first := r.dispatch.table.Swap(table) == nil
+	r.dispatch.table.Store(table)
 	r.ledger.prune(table)
 	r.announce.applied(table.snapshot.AliasIndex)
 	r.logChanges(before, r.kept)
-	if first {
+	if old == nil {
 		r.log.Info("first snapshot applied", "services", len(r.kept.Services), "problems", len(table.problems))
 	}
+	r.logProblems(old, table)
 	select {
 	case r.recheck <- struct{}{}:
 	default:
@@ -84,6 +85,21 @@ func (r *Router) logChanges(before, after catalog.Snapshot) {
 		r.log.Warn("Consul does not answer; the last good view stays", "since", after.StaleSince)
 	case !before.StaleSince.IsZero() && after.StaleSince.IsZero():
 		r.log.Info("Consul answers again", "silent_since", before.StaleSince)
+	}
+}
+
+// logProblems tells each problem once, when it appears.
+func (r *Router) logProblems(before, after *Table) {
+	known := map[catalog.Problem]bool{}
+	if before != nil {
+		for _, p := range before.problems {
+			known[p] = true
+		}
+	}
+	for _, p := range after.problems {
+		if !known[p] {
+			r.log.Warn("problem", "service", p.Service, "subject", p.Subject, "message", p.Message)
+		}
 	}
 }
 

@@ -96,12 +96,8 @@ func (b *serviceBuilder) problem(subject, format string, args ...any) {
 func (b *serviceBuilder) addPools() {
 	for n := range b.service.Instances {
 		i := &b.service.Instances[n]
-		if err := catalog.CheckEnvironment(i.Target.Environment); err != nil {
-			b.problem(i.ID, "%v", err)
-			continue
-		}
-		p := b.pool(i.Target)
-		if _, held := b.service.Held[i.Target]; held {
+		p, ok := b.pool(i.Target, i.ID)
+		if _, held := b.service.Held[i.Target]; !ok || held {
 			continue
 		}
 		if b.expected(i) && i.Routable() {
@@ -109,15 +105,20 @@ func (b *serviceBuilder) addPools() {
 		}
 	}
 	for _, t := range sortedTargets(b.service.Held) {
-		p := b.pool(t)
-		for _, i := range b.service.Held[t].Instances {
-			if b.service.Expects(i) {
-				p.backends = append(p.backends, newBackend(&i))
-			}
+		if p, ok := b.pool(t, t.String()); ok {
+			b.addHeld(p)
 		}
 	}
 	for _, t := range sortedTargets(b.service.Releases) {
-		b.pool(t)
+		b.pool(t, t.String())
+	}
+}
+
+func (b *serviceBuilder) addHeld(p *pool) {
+	for _, i := range b.service.Held[p.target].Instances {
+		if b.service.Expects(i) {
+			p.backends = append(p.backends, newBackend(&i))
+		}
 	}
 }
 
@@ -130,15 +131,20 @@ func (b *serviceBuilder) expected(i *catalog.Instance) bool {
 	return false
 }
 
-// pool is the target's pool, made on first use.
-func (b *serviceBuilder) pool(t catalog.Target) *pool {
-	p, ok := b.pools[t]
-	if !ok {
-		p = &pool{service: b.name, target: t}
-		b.pools[t] = p
-		b.table.pools[poolKey{b.name, t}] = p
+// pool is the target's pool, made on first use. It is refused, with a problem of
+// subject, to a target that could not be written and read again.
+func (b *serviceBuilder) pool(t catalog.Target, subject string) (*pool, bool) {
+	if p, ok := b.pools[t]; ok {
+		return p, true
 	}
-	return p
+	if same, err := catalog.ParseTarget(t.String()); err != nil || same != t {
+		b.problem(subject, "%q names no target, so nothing is sent there; a target is written like green-production or integration", t)
+		return nil, false
+	}
+	p := &pool{service: b.name, target: t}
+	b.pools[t] = p
+	b.table.pools[poolKey{b.name, t}] = p
+	return p, true
 }
 
 func (b *serviceBuilder) addAliases() {
@@ -228,12 +234,21 @@ func (b *serviceBuilder) route(name string, v catalog.AliasValue) *Route {
 	if ms := b.service.Config.TimeoutMS; ms > 0 {
 		r.Timeout = time.Duration(min(ms, maxTimeoutMS)) * time.Millisecond
 	}
-	for _, s := range v.Shares {
-		if p, ok := b.pools[s.Target]; ok {
+	b.share(r, func(t catalog.Target) bool { _, held := b.service.Held[t]; return !held })
+	if len(r.shares) == 0 {
+		b.share(r, func(catalog.Target) bool { return true })
+	}
+	return r
+}
+
+// share gives those targets of a route that are wanted their part. A held target
+// gets one only where no other can take its requests.
+func (b *serviceBuilder) share(r *Route, wanted func(catalog.Target) bool) {
+	for _, s := range r.Value.Shares {
+		if p, ok := b.pools[s.Target]; ok && wanted(s.Target) {
 			r.add(p, s.Weight)
 		}
 	}
-	return r
 }
 
 // maxTimeoutMS keeps a configured timeout within what a Duration holds.

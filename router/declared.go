@@ -1,6 +1,10 @@
 package router
 
-import "teal/catalog"
+import (
+	"strings"
+
+	"teal/catalog"
+)
 
 // addDeclared adds the routes that the service declares itself. Services are
 // asked in the order of their names, so who keeps a contested route does not
@@ -35,6 +39,10 @@ func (b *serviceBuilder) claimRoute(r *Route, d catalog.Route) {
 		return
 	}
 	host := bareHost(parsed.Host)
+	if host == "" && strings.Contains(firstSegments(parsed.Path, 1), "@") {
+		b.problem(d.String(), "route %s can't be taken: paths that begin like /service@alias are stable URIs; declare another path", d)
+		return
+	}
 	site, stable := b.site(host)
 	if stable {
 		b.problem(d.String(), "route %s can't be taken: %s is the stable URI of a service; declare another host", d, host)

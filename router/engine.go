@@ -14,9 +14,9 @@ import (
 	"github.com/hashicorp/go-hclog"
 )
 
-// Engine moves the bytes of requests. It knows nothing of routes: it gets a
+// engine moves the bytes of requests. It knows nothing of routes: it gets a
 // claim, which it may exchange once for another, and must release.
-type Engine interface {
+type engine interface {
 	// Forward sends r to the claimed instance and its answer to w, and returns
 	// when the answer has been sent to its end.
 	Forward(w http.ResponseWriter, r *http.Request, c *Claim)
@@ -49,8 +49,6 @@ func newNetEngine(f forwarding, a *answerer, log hclog.Logger) *netEngine {
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: idlePerHost,
 		IdleConnTimeout:     idleTimeout,
-		ReadBufferSize:      bufferSize,
-		WriteBufferSize:     bufferSize,
 	}
 	e.proxy = &httputil.ReverseProxy{
 		Rewrite:      e.rewrite,
@@ -65,7 +63,7 @@ func newNetEngine(f forwarding, a *answerer, log hclog.Logger) *netEngine {
 // close drops idle connections to instances.
 func (e *netEngine) close() { e.transport.CloseIdleConnections() }
 
-// Forward implements Engine. It panics with http.ErrAbortHandler, as net/http
+// Forward implements engine. It panics with http.ErrAbortHandler, as net/http
 // wants, when an answer broke off that had begun.
 func (e *netEngine) Forward(w http.ResponseWriter, r *http.Request, c *Claim) {
 	ctx, cancel := context.WithCancelCause(r.Context())
@@ -157,6 +155,10 @@ func dialFailed(err error) bool {
 // failed answers a request that got no answer.
 func (e *netEngine) failed(w http.ResponseWriter, r *http.Request, err error) {
 	f := flightOf(r)
+	if f.client.Err() != nil {
+		w.WriteHeader(http.StatusBadGateway) // for nobody: the client has gone
+		return
+	}
 	a := f.answer(r.Context(), err)
 	f.status = a.Status
 	e.log.Debug("request got no answer", "service", a.Service, "target", a.Target, "instance", f.claim.Address, "error", err)

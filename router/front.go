@@ -1,14 +1,12 @@
 package router
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // front serves the proxy's listener: it has each request claim an instance, and
 // hands both to the engine.
 type front struct {
 	dispatch *dispatch
-	engine   Engine
+	engine   engine
 	trusted  networks
 	answers  *answerer
 	page     http.Handler // the catalogue
@@ -36,7 +34,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ask := Ask{Host: r.Host, Path: escapedPath(r), Peer: f.trusted.clientOf(r)}
 	var c Claim
 	if answer := f.dispatch.begin(&c, ask); answer != nil {
-		if f.wantsPage(answer, ask) {
+		if f.wantsPage(r.Method, answer, ask) {
 			f.page.ServeHTTP(w, r)
 			return
 		}
@@ -49,7 +47,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // wantsPage tells whether the catalogue is what a request is after that no route
 // takes: the root of the router's own name or address, from where people may
 // preview.
-func (f *front) wantsPage(a *Answer, ask Ask) bool {
+func (f *front) wantsPage(method string, a *Answer, ask Ask) bool {
+	if method != http.MethodGet && method != http.MethodHead {
+		return false
+	}
 	if a.Code != CodeUnknown || ask.Path != "/" || !f.dispatch.preview.has(ask.Peer) {
 		return false
 	}

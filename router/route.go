@@ -89,9 +89,15 @@ func (r *Route) drawn(n int) *pool {
 	return r.shares[len(r.shares)-1].pool
 }
 
+// next is whose turn it is. A second attempt takes no turn: else, of two
+// instances, every request would begin with the one that can't be reached.
 func (p *pool) next(except string) *backend {
 	n := uint64(len(p.backends))
-	i := p.tally.turn.Add(1) % n
+	turn := p.tally.turn.Load()
+	if except == "" {
+		turn = p.tally.turn.Add(1)
+	}
+	i := turn % n
 	if b := &p.backends[i]; b.address != except {
 		return b
 	}

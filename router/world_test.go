@@ -137,7 +137,7 @@ func refusing(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func instanceAt(t *testing.T, address string, target catalog.Target, id string) catalog.Instance {
+func instanceAt(t testing.TB, address string, target catalog.Target, id string) catalog.Instance {
 	t.Helper()
 	host, port, err := net.SplitHostPort(strings.TrimPrefix(address, "http://"))
 	require.NoError(t, err)

@@ -67,9 +67,10 @@ func (g *globals) store(log hclog.Logger) (*consul.Store, error) {
 	return consul.New(consul.Options{Address: g.consul, Prefix: g.prefix, Logger: log})
 }
 
-// deployer makes a deployer on the real parts.
+// deployer makes a deployer on the real parts. It logs nothing unless asked to:
+// what happens is on the screen already.
 func (g *globals) deployer(progress func(deployer.Event)) (*deployer.Deployer, error) {
-	log, err := g.logger(hclog.Warn)
+	log, err := g.logger(hclog.Off)
 	if err != nil {
 		return nil, err
 	}

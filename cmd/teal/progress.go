@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"teal/catalog"
 	"teal/deployer"
 )
 
@@ -29,6 +30,9 @@ func (p *progress) event(e deployer.Event) {
 		what = "note"
 	}
 	text := e.Text
+	if e.State == catalog.Failed && e.Kind == deployer.Entered {
+		text = "" // the command ends with the reason
+	}
 	if e.Container != "" {
 		text = e.Container + ": " + text
 	}

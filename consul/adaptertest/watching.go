@@ -67,10 +67,14 @@ func watchFollows(t *testing.T, w *world) {
 	require.GreaterOrEqual(t, moved.AliasIndex, moved.Services[w.service].Aliases["production"].Index)
 
 	w.instance(t, "b", green, "2", api.HealthPassing)
-	await(t, snapshots, "two instances", func(s catalog.Snapshot) bool { return len(s.Services[w.service].Instances) == 2 })
+	await(t, snapshots, "b passing", func(s catalog.Snapshot) bool {
+		list := s.Services[w.service].Instances
+		return len(list) == 2 && list[1].Health == catalog.Passing
+	})
 	w.health(t, "b", api.HealthCritical)
 	await(t, snapshots, "b critical", func(s catalog.Snapshot) bool {
-		return len(s.Services[w.service].Instances) == 2 && s.Services[w.service].Instances[1].Health == catalog.Critical
+		list := s.Services[w.service].Instances
+		return len(list) == 2 && list[1].Health == catalog.Critical
 	})
 	w.put(t, w.keys.Release(w.service, green), `{"release":"2","state":"ready"}`)
 	await(t, snapshots, "a release", func(s catalog.Snapshot) bool { return s.Services[w.service].Releases[green].ID == "2" })

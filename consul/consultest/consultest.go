@@ -25,6 +25,9 @@ const (
 	// stopTimeout is how long an agent may take to leave before it is killed.
 	stopTimeout = 15 * time.Second
 	poll        = 50 * time.Millisecond
+	// startAttempts is how many sets of ports to try: a free port may be taken
+	// by somebody else before the agent binds it.
+	startAttempts = 3
 )
 
 // Option changes how an agent is started.
@@ -59,14 +62,21 @@ func Start(t testing.TB, options ...Option) *Agent {
 	require.NoError(t, err)
 	output, err := os.Create(filepath.Join(t.TempDir(), "consul.log"))
 	require.NoError(t, err)
-	a := &Agent{t: t, binary: binary, ports: freePorts(t, 4), output: output}
-	a.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(a.ports[0]))
+	a := &Agent{t: t, binary: binary, output: output}
 	for _, option := range options {
 		option(a)
 	}
 	t.Cleanup(a.close)
-	a.start()
-	return a
+	for range startAttempts {
+		a.ports = freePorts(t, 4)
+		a.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(a.ports[0]))
+		if err = a.start(); err == nil {
+			return a
+		}
+		a.Kill()
+	}
+	require.NoError(t, err)
+	return nil
 }
 
 // Client returns a client of the agent.
@@ -75,6 +85,14 @@ func (a *Agent) Client() *api.Client {
 	client, err := api.NewClient(&api.Config{Address: a.Addr, Transport: &http.Transport{DisableKeepAlives: true}})
 	require.NoError(a.t, err)
 	return client
+}
+
+// Pid returns the id of the agent's process, 0 if it is stopped.
+func (a *Agent) Pid() int {
+	if a.process == nil {
+		return 0
+	}
+	return a.process.cmd.Process.Pid
 }
 
 // Stop ends the agent as an operator would. Stopping a stopped agent does
@@ -95,7 +113,7 @@ func (a *Agent) Kill() {
 func (a *Agent) Restart() {
 	a.t.Helper()
 	a.Stop()
-	a.start()
+	require.NoError(a.t, a.start())
 }
 
 // RestartWiped is Restart with nothing left of the data.
@@ -105,30 +123,37 @@ func (a *Agent) RestartWiped() {
 	if a.dataDir != "" {
 		require.NoError(a.t, os.RemoveAll(a.dataDir))
 	}
-	a.start()
+	require.NoError(a.t, a.start())
 }
 
-func (a *Agent) start() {
-	a.t.Helper()
+func (a *Agent) start() error {
 	cmd := exec.Command(a.binary, a.args()...)
 	cmd.Stdout, cmd.Stderr = a.output, a.output
 	p, err := startProcess(cmd)
-	require.NoError(a.t, err, "starting Consul")
+	if err != nil {
+		return fmt.Errorf("starting Consul: %w", err)
+	}
 	a.process = p
-	require.NoError(a.t, a.awaitReady(), "Consul did not become ready")
+	if err := a.awaitReady(); err != nil {
+		return fmt.Errorf("waiting for Consul: %w", err)
+	}
+	return nil
 }
 
 func (a *Agent) args() []string {
-	args := []string{"agent", "-bind=127.0.0.1", "-client=127.0.0.1", "-node=consultest", "-log-level=err",
+	args := []string{
+		"agent", "-bind=127.0.0.1", "-client=127.0.0.1", "-node=consultest", "-log-level=err",
 		"-dns-port=-1", "-grpc-port=-1", "-grpc-tls-port=-1", "-https-port=-1",
 		fmt.Sprintf("-http-port=%d", a.ports[0]),
 		fmt.Sprintf("-serf-lan-port=%d", a.ports[1]),
 		fmt.Sprintf("-serf-wan-port=%d", a.ports[2]),
-		fmt.Sprintf("-server-port=%d", a.ports[3])}
+		fmt.Sprintf("-server-port=%d", a.ports[3]),
+	}
 	if a.dataDir == "" {
 		return append(args, "-dev")
 	}
-	return append(args, "-server", "-bootstrap-expect=1", "-data-dir="+a.dataDir)
+	// A server waits for a quorum far away unless told that nobody is.
+	return append(args, "-server", "-bootstrap-expect=1", "-data-dir="+a.dataDir, "-hcl=performance { raft_multiplier = 1 }")
 }
 
 // awaitReady waits until writes work and the node is registered, or the

@@ -56,10 +56,12 @@ func checkIDs(checks api.HealthChecks) []string {
 
 func agentRegisters(t *testing.T, e *env) {
 	id, name := e.name("web-1"), e.name("web")
-	e.register(&api.AgentServiceRegistration{ID: id, Name: name, Address: "127.0.0.9", Port: 8080,
+	e.register(&api.AgentServiceRegistration{
+		ID: id, Name: name, Address: "127.0.0.9", Port: 8080,
 		Tags: []string{"production", "blue"}, Meta: map[string]string{"colour": "blue", "managed-by": "teal"},
 		Weights: &api.AgentWeights{Passing: 10, Warning: 2},
-		Check:   &api.AgentServiceCheck{CheckID: id + ":live", Name: "live", TTL: "10m", Status: api.HealthPassing, Notes: "note"}})
+		Check:   &api.AgentServiceCheck{CheckID: id + ":live", Name: "live", TTL: "10m", Status: api.HealthPassing, Notes: "note"},
+	})
 
 	services, err := e.agent().Services()
 	require.NoError(t, err)
@@ -119,8 +121,10 @@ func (e *env) row(name string) *api.CatalogService {
 }
 
 func agentRegistersAgain(t *testing.T, e *env) {
-	reg := &api.AgentServiceRegistration{Name: e.name("web"), Port: 80, Tags: []string{"blue"},
-		Check: &api.AgentServiceCheck{TTL: "10m", Status: api.HealthPassing}}
+	reg := &api.AgentServiceRegistration{
+		Name: e.name("web"), Port: 80, Tags: []string{"blue"},
+		Check: &api.AgentServiceCheck{TTL: "10m", Status: api.HealthPassing},
+	}
 	e.register(reg)
 	first := e.row(reg.Name)
 	e.register(reg)
@@ -216,9 +220,11 @@ func agentRefusesChecks(t *testing.T, e *env) {
 		})
 	}
 	requireStatus(t, http.StatusNotFound, e.agent().CheckRegister(&api.AgentCheckRegistration{
-		Name: e.name("orphan"), ServiceID: e.name("unknown"), AgentServiceCheck: api.AgentServiceCheck{TTL: "1s"}}))
+		Name: e.name("orphan"), ServiceID: e.name("unknown"), AgentServiceCheck: api.AgentServiceCheck{TTL: "1s"},
+	}))
 	requireStatus(t, http.StatusBadRequest, e.agent().CheckRegister(&api.AgentCheckRegistration{
-		AgentServiceCheck: api.AgentServiceCheck{TTL: "1s"}}))
+		AgentServiceCheck: api.AgentServiceCheck{TTL: "1s"},
+	}))
 }
 
 func agentMaintenance(t *testing.T, e *env) {
@@ -264,8 +270,10 @@ func agentCheckIDs(t *testing.T, e *env) {
 func agentReplacesChecks(t *testing.T, e *env) {
 	id := e.name("web")
 	with := func(check string) *api.AgentServiceRegistration {
-		return &api.AgentServiceRegistration{Name: id,
-			Check: &api.AgentServiceCheck{CheckID: e.name(check), TTL: "10m", Status: api.HealthPassing}}
+		return &api.AgentServiceRegistration{
+			Name:  id,
+			Check: &api.AgentServiceCheck{CheckID: e.name(check), TTL: "10m", Status: api.HealthPassing},
+		}
 	}
 	e.register(with("old"))
 	e.register(with("new"))
@@ -306,8 +314,10 @@ func agentNodeCheck(t *testing.T, e *env) {
 	web := e.ttlService("web", api.HealthPassing)
 	id := e.name("disk")
 	t.Cleanup(func() { _ = e.agent().CheckDeregister(id) })
-	require.NoError(t, e.agent().CheckRegister(&api.AgentCheckRegistration{Name: id,
-		AgentServiceCheck: api.AgentServiceCheck{TTL: "10m", Status: api.HealthPassing}}))
+	require.NoError(t, e.agent().CheckRegister(&api.AgentCheckRegistration{
+		Name:              id,
+		AgentServiceCheck: api.AgentServiceCheck{TTL: "10m", Status: api.HealthPassing},
+	}))
 	health := func(c *assert.CollectT) *api.ServiceEntry {
 		entries, _, err := e.health().Service(e.name("web"), "", false, nil)
 		if !assert.NoError(c, err) || !assert.Len(c, entries, 1) {

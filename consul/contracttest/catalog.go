@@ -42,8 +42,10 @@ func catalogTags(t *testing.T, e *env) {
 
 // catalogEmpty keeps "nothing" apart from "no answer": lists are [], not null.
 func catalogEmpty(t *testing.T, e *env) {
-	for _, path := range []string{"/v1/health/service/", "/v1/catalog/service/", "/v1/health/checks/", "/v1/health/node/",
-		"/v1/session/node/", "/v1/session/info/"} {
+	for _, path := range []string{
+		"/v1/health/service/", "/v1/catalog/service/", "/v1/health/checks/", "/v1/health/node/",
+		"/v1/session/node/", "/v1/session/info/",
+	} {
 		status, body := e.request("GET", path+e.name("unknown"), "")
 		require.Equal(t, 200, status, path)
 		require.JSONEq(t, "[]", body, path)
@@ -60,8 +62,10 @@ func catalogEmpty(t *testing.T, e *env) {
 func healthFilters(t *testing.T, e *env) {
 	name := e.name("web")
 	for id, status := range map[string]string{"passing": api.HealthPassing, "warning": api.HealthWarning, "critical": api.HealthCritical} {
-		e.register(&api.AgentServiceRegistration{ID: e.name(id), Name: name, Tags: []string{"production", id},
-			Check: &api.AgentServiceCheck{TTL: "10m", Status: status}})
+		e.register(&api.AgentServiceRegistration{
+			ID: e.name(id), Name: name, Tags: []string{"production", id},
+			Check: &api.AgentServiceCheck{TTL: "10m", Status: status},
+		})
 		e.awaitStatus(name, "service:"+e.name(id), status)
 	}
 	ids := func(passing bool, tags ...string) []string {

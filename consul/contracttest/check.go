@@ -83,8 +83,10 @@ func newEndpoint(t *testing.T, start func(http.Handler) *httptest.Server) *endpo
 func checkHTTP(t *testing.T, e *env) {
 	target, id := newEndpoint(t, httptest.NewServer), e.name("web")
 	check := "service:" + id
-	e.register(&api.AgentServiceRegistration{Name: id,
-		Check: &api.AgentServiceCheck{HTTP: target.URL + "/health", Interval: "1s", Timeout: "1s"}})
+	e.register(&api.AgentServiceRegistration{
+		Name:  id,
+		Check: &api.AgentServiceCheck{HTTP: target.URL + "/health", Interval: "1s", Timeout: "1s"},
+	})
 	e.awaitStatus(id, check, api.HealthPassing)
 	published := e.check(id, check)
 	require.Equal(t, "HTTP GET "+target.URL+"/health: 200 OK Output: body of the endpoint", published.Output)
@@ -112,7 +114,8 @@ func checkHTTPRequest(t *testing.T, e *env) {
 	target, id := newEndpoint(t, httptest.NewServer), e.name("web")
 	e.register(&api.AgentServiceRegistration{Name: id, Check: &api.AgentServiceCheck{
 		HTTP: target.URL + "/ready?deep=1", Method: "POST", Interval: "1s", Body: "are you well?",
-		Header: map[string][]string{"X-Check": {"yes"}, "Host": {"web.proxy.example"}}}})
+		Header: map[string][]string{"X-Check": {"yes"}, "Host": {"web.proxy.example"}},
+	}})
 	e.awaitStatus(id, "service:"+id, api.HealthPassing)
 	last := target.last.Load()
 	require.Equal(t, "POST", last.Method)
@@ -128,7 +131,8 @@ func checkHTTPS(t *testing.T, e *env) {
 	target.Config.ErrorLog = nil
 	e.register(&api.AgentServiceRegistration{Name: id, Checks: api.AgentServiceChecks{
 		{CheckID: id + "-lax", HTTP: target.URL, Interval: "1s", TLSSkipVerify: true},
-		{CheckID: id + "-strict", HTTP: target.URL, Interval: "1s", Status: api.HealthPassing}}})
+		{CheckID: id + "-strict", HTTP: target.URL, Interval: "1s", Status: api.HealthPassing},
+	}})
 	e.awaitStatus(id, id+"-lax", api.HealthPassing)
 	e.awaitStatus(id, id+"-strict", api.HealthCritical)
 }
@@ -149,7 +153,8 @@ func checkTCP(t *testing.T, e *env) {
 func checkThresholds(t *testing.T, e *env) {
 	target, id := newEndpoint(t, httptest.NewServer), e.name("web")
 	e.register(&api.AgentServiceRegistration{Name: id, Check: &api.AgentServiceCheck{
-		HTTP: target.URL, Interval: "1s", SuccessBeforePassing: 2, FailuresBeforeCritical: 2}})
+		HTTP: target.URL, Interval: "1s", SuccessBeforePassing: 2, FailuresBeforeCritical: 2,
+	}})
 	e.awaitStatus(id, "service:"+id, api.HealthPassing)
 
 	target.status.Store(http.StatusInternalServerError)

@@ -15,6 +15,7 @@ import (
 	"teal/catalog"
 	"teal/deployer"
 	"teal/dev"
+	"teal/dev/load"
 	"teal/dev/process"
 )
 
@@ -55,7 +56,7 @@ type Story struct {
 	Now   func() time.Time
 
 	began       time.Time
-	load        *Load
+	load        *load.Load
 	deployments int
 	rollbacks   int
 }
@@ -73,7 +74,9 @@ func (s *Story) Tell(ctx context.Context) (string, error) {
 	if err := os.WriteFile(file, composeFile, 0o600); err != nil {
 		return "", fmt.Errorf("write the service file: %w", err)
 	}
-	s.load = NewLoad(s.World.ServiceURL(service), s.World.ProxyAddr(), workers, perSecond)
+	s.load = load.New(load.Options{
+		URL: s.World.ServiceURL(service), Addr: s.World.ProxyAddr(), Workers: workers, PerSecond: perSecond,
+	})
 	err = s.play(ctx, file)
 	return s.ending(), err
 }

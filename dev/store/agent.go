@@ -43,7 +43,6 @@ func (s *Store) registerService(def *serviceDefinition, replace bool) error {
 			named[check.CheckID] = true
 			s.addCheck(w, check, c)
 		}
-		s.retagChecks(w, svc.ID)
 		if replace {
 			s.removeChecks(w, svc.ID, func(id string) bool { return !named[id] })
 		}
@@ -62,9 +61,6 @@ func (d *checkDefinition) serviceCheck(svc service, i, n int) healthCheck {
 		Type:      d.kind(),
 		Interval:  d.Interval.text(),
 		Timeout:   d.Timeout.text(),
-	}
-	if check.CheckID == "" {
-		check.CheckID = d.ID
 	}
 	if check.CheckID == "" {
 		check.CheckID = "service:" + svc.ID
@@ -92,9 +88,6 @@ func (d *checkDefinition) ownCheck() healthCheck {
 		Timeout:     time.Duration(d.Timeout).String(),
 	}
 	if check.CheckID == "" {
-		check.CheckID = d.CheckID
-	}
-	if check.CheckID == "" {
 		check.CheckID = d.Name
 	}
 	return check
@@ -118,13 +111,6 @@ func (s *Store) addCheck(w *write, check healthCheck, def *checkDefinition) {
 	s.local[check.CheckID] = local
 	w.putCheck(check)
 	s.startMonitor(local)
-}
-
-// retagChecks gives a service's checks its current name and tags.
-func (s *Store) retagChecks(w *write, serviceID string) {
-	for _, check := range w.sortedChecks(func(c *healthCheck) bool { return c.ServiceID == serviceID }) {
-		w.putCheck(*check)
-	}
 }
 
 // removeChecks removes the checks of a service whose id drop accepts.
@@ -216,8 +202,10 @@ func (s *Store) setMaintenance(serviceID string, enable bool, reason string) err
 		if reason == "" {
 			reason = defaultMaintenanceReason
 		}
-		s.addCheck(w, healthCheck{CheckID: id, Name: "Service Maintenance Mode", Notes: reason,
-			ServiceID: serviceID, Status: statusCritical, Type: "maintenance"}, nil)
+		s.addCheck(w, healthCheck{
+			CheckID: id, Name: "Service Maintenance Mode", Notes: reason,
+			ServiceID: serviceID, Status: statusCritical, Type: "maintenance",
+		}, nil)
 		return nil
 	})
 }
@@ -230,7 +218,7 @@ func (s *Store) updateTTL(id, status, output string) error {
 		}
 		local := s.local[id]
 		if local.def == nil || local.def.TTL == 0 {
-			return fmt.Errorf("CheckID %q does not have associated TTL", id) //nolint:staticcheck // Consul's words
+			return consulError("CheckID %q does not have associated TTL", id)
 		}
 		s.setStatus(w, local, status, truncated(output, local.def.outputLimit()))
 		local.monitor.restart()

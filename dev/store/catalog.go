@@ -96,13 +96,17 @@ func (c *healthCheck) same(o *healthCheck) bool {
 }
 
 func serverService() service {
-	return service{ID: "consul", Name: "consul", Tags: []string{}, Port: serverPort,
-		Weights: weights{Passing: 1, Warning: 1}, server: true}
+	return service{
+		ID: "consul", Name: "consul", Tags: []string{}, Port: serverPort,
+		Weights: weights{Passing: 1, Warning: 1}, server: true,
+	}
 }
 
 func serfCheck(node string) healthCheck {
-	return healthCheck{Node: node, CheckID: serfHealth, Name: "Serf Health Status",
-		Status: statusPassing, Output: "Agent alive and reachable", ServiceTags: []string{}}
+	return healthCheck{
+		Node: node, CheckID: serfHealth, Name: "Serf Health Status",
+		Status: statusPassing, Output: "Agent alive and reachable", ServiceTags: []string{},
+	}
 }
 
 // putService registers an instance, or does nothing if it is so registered.
@@ -275,8 +279,26 @@ func (st *state) sortedChecks(keep func(*healthCheck) bool) []*healthCheck {
 	return list
 }
 
-// checksOf returns what decides over an instance: the node's checks and its own.
-func (st *state) checksOf(svc *service) []*healthCheck {
-	checks := st.sortedChecks(func(c *healthCheck) bool { return c.ServiceID == "" })
-	return append(checks, st.sortedChecks(func(c *healthCheck) bool { return c.ServiceID == svc.ID })...)
+// checksOf returns, by instance, what decides over it: the node's checks, then
+// its own.
+func (st *state) checksOf(list []*service) map[string][]*healthCheck {
+	own := make(map[string][]*healthCheck, len(list))
+	for _, svc := range list {
+		own[svc.ID] = nil
+	}
+	var shared []*healthCheck
+	for _, check := range st.sortedChecks(func(c *healthCheck) bool {
+		_, asked := own[c.ServiceID]
+		return asked || c.ServiceID == ""
+	}) {
+		if check.ServiceID == "" {
+			shared = append(shared, check)
+		} else {
+			own[check.ServiceID] = append(own[check.ServiceID], check)
+		}
+	}
+	for id, checks := range own {
+		own[id] = slices.Concat(shared, checks)
+	}
+	return own
 }

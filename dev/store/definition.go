@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -63,8 +64,6 @@ type serviceDefinition struct {
 	Check             *checkDefinition
 	Checks            []*checkDefinition
 	Token             string
-	Namespace         string
-	Partition         string
 
 	Kind       string
 	SocketPath string
@@ -80,7 +79,8 @@ func (d *serviceDefinition) UnmarshalJSON(data []byte) error {
 	return decodeFields(data, (*plain)(d))
 }
 
-// checkDefinition is a check within a registration, or the body of one.
+// checkDefinition is a check within a service's registration, which calls its
+// id CheckID, or the body of a check's own, which calls it ID.
 type checkDefinition struct {
 	ID                             string
 	CheckID                        string
@@ -106,8 +106,6 @@ type checkDefinition struct {
 	DeregisterCriticalServiceAfter duration
 	OutputMaxSize                  int
 	Token                          string
-	Namespace                      string
-	Partition                      string
 	// Meant for other kinds of checks, but harmless.
 	Shell        string
 	GRPCUseTLS   bool
@@ -142,8 +140,23 @@ func (*unsupported) UnmarshalJSON(data []byte) error {
 		"localities and Connect are not served by the embedded store; use a Consul agent")
 }
 
-// decodeFields decodes an object strictly, with underscores in its field names
-// left out: tls_skip_verify is TLSSkipVerify.
+// snakeCase are the fields Consul also takes in snake case.
+var snakeCase = map[string]string{
+	"deregister_critical_service_after": "DeregisterCriticalServiceAfter",
+	"disable_redirects":                 "DisableRedirects",
+	"docker_container_id":               "DockerContainerID",
+	"enable_tag_override":               "EnableTagOverride",
+	"grpc_use_tls":                      "GRPCUseTLS",
+	"h2ping_use_tls":                    "H2PingUseTLS",
+	"script_args":                       "ScriptArgs",
+	"service_id":                        "ServiceID",
+	"tagged_addresses":                  "TaggedAddresses",
+	"tcp_use_tls":                       "TCPUseTLS",
+	"tls_server_name":                   "TLSServerName",
+	"tls_skip_verify":                   "TLSSkipVerify",
+}
+
+// decodeFields decodes an object strictly, in either spelling of its fields.
 func decodeFields(data []byte, into any) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -151,7 +164,10 @@ func decodeFields(data []byte, into any) error {
 	}
 	renamed := make(map[string]json.RawMessage, len(fields))
 	for name, value := range fields {
-		renamed[strings.ReplaceAll(name, "_", "")] = value
+		if camel, ok := snakeCase[name]; ok {
+			name = camel
+		}
+		renamed[name] = value
 	}
 	plain, err := json.Marshal(renamed)
 	if err != nil {
@@ -203,10 +219,14 @@ func taggedAddresses(d *serviceDefinition) map[string]serviceAddress {
 	return all
 }
 
-// checks returns the checks in the order Consul numbers them.
+// checks returns the checks in the order Consul numbers them. An empty Check is
+// none at all.
 func (d *serviceDefinition) checks() []*checkDefinition {
 	var all []*checkDefinition
-	for _, c := range append([]*checkDefinition{d.Check}, d.Checks...) {
+	if d.Check != nil && !reflect.ValueOf(*d.Check).IsZero() {
+		all = append(all, d.Check)
+	}
+	for _, c := range d.Checks {
 		if c != nil {
 			all = append(all, c)
 		}
@@ -214,29 +234,42 @@ func (d *serviceDefinition) checks() []*checkDefinition {
 	return all
 }
 
+// errUnknownField is the answer to a field that is known, but not there.
+func errUnknownField(name string) error {
+	return consulError("Request decode failed: json: unknown field %q", name)
+}
+
 // validate returns Consul's sentence about what is wrong.
 func (d *serviceDefinition) validate() error {
+	for _, c := range d.checks() {
+		switch {
+		case c.ID != "":
+			return errUnknownField("ID")
+		case c.Token != "":
+			return errUnknownField("Token")
+		}
+	}
 	if d.Name == "" {
-		return errors.New("Missing service name") //nolint:staticcheck // Consul's words
+		return consulError("Missing service name")
 	}
 	if ip := net.ParseIP(d.Address); ip != nil && ip.IsUnspecified() {
-		return errors.New("Invalid service address") //nolint:staticcheck // Consul's words
+		return consulError("Invalid service address")
 	}
 	if d.Kind != "" || d.SocketPath != "" {
 		return errors.New("service kinds and sockets are not served by the embedded store; use a Consul agent")
 	}
 	if err := d.Weights.validate(); err != nil {
-		return fmt.Errorf("Invalid Weights: %w", err) //nolint:staticcheck // Consul's words
+		return consulError("Invalid Weights: %w", err)
 	}
 	if err := validateMeta(d.Meta); err != nil {
-		return fmt.Errorf("Invalid Service Meta: %w", err) //nolint:staticcheck // Consul's words
+		return consulError("Invalid Service Meta: %w", err)
 	}
 	for _, c := range d.checks() {
 		if err := c.validate(); err != nil {
-			return fmt.Errorf("Invalid check: %w", err) //nolint:staticcheck // Consul's words
+			return consulError("Invalid check: %w", err)
 		}
 		if c.Status != "" && !validStatus(c.Status) {
-			return errors.New("Status for checks must 'passing', 'warning', 'critical'") //nolint:staticcheck // Consul's words
+			return consulError("Status for checks must 'passing', 'warning', 'critical'")
 		}
 	}
 	return nil
@@ -247,22 +280,22 @@ func (w *weights) validate() error {
 	case w == nil:
 		return nil
 	case w.Passing < 1:
-		return errors.New("Passing must be greater than 0") //nolint:staticcheck // Consul's words
+		return consulError("Passing must be greater than 0")
 	case w.Warning < 0:
-		return errors.New("Warning must be greater or equal than 0") //nolint:staticcheck // Consul's words
+		return consulError("Warning must be greater or equal than 0")
 	case w.Passing > 65535 || w.Warning > 65535:
-		return errors.New("DNS Weight must be between 0 and 65535") //nolint:staticcheck // Consul's words
+		return consulError("DNS Weight must be between 0 and 65535")
 	}
 	return nil
 }
 
 func validateMeta(meta map[string]string) error {
 	if len(meta) > maxMetaPairs {
-		return fmt.Errorf("Node metadata cannot contain more than %d key/value pairs", maxMetaPairs) //nolint:staticcheck // Consul's words
+		return consulError("Node metadata cannot contain more than %d key/value pairs", maxMetaPairs)
 	}
 	for key, value := range meta {
 		if problem := metaProblem(key, value); problem != "" {
-			return fmt.Errorf("Couldn't load metadata pair ('%s', '%s'): %s", key, value, problem) //nolint:staticcheck // Consul's words
+			return consulError("Couldn't load metadata pair ('%s', '%s'): %s", key, value, problem)
 		}
 	}
 	return nil
@@ -301,15 +334,15 @@ func (d *checkDefinition) kind() string {
 func (d *checkDefinition) validate() error {
 	switch {
 	case d.Interval > 0 && d.TTL > 0:
-		return errors.New("Interval and TTL cannot both be specified") //nolint:staticcheck // Consul's words
+		return consulError("Interval and TTL cannot both be specified")
 	case d.probes() && d.Interval <= 0:
-		return errors.New("Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks") //nolint:staticcheck // Consul's words
+		return consulError("Interval must be > 0 for Script, HTTP, H2PING, TCP, UDP or OSService checks")
 	case !d.probes() && d.TTL <= 0:
-		return errors.New("TTL must be > 0 for TTL checks") //nolint:staticcheck // Consul's words
+		return consulError("TTL must be > 0 for TTL checks")
 	case d.OutputMaxSize < 0:
-		return errors.New("MaxOutputMaxSize must be positive") //nolint:staticcheck // Consul's words
+		return consulError("MaxOutputMaxSize must be positive")
 	case d.FailuresBeforeWarning > d.FailuresBeforeCritical:
-		return errors.New("FailuresBeforeWarning can't be higher than FailuresBeforeCritical") //nolint:staticcheck // Consul's words
+		return consulError("FailuresBeforeWarning can't be higher than FailuresBeforeCritical")
 	}
 	return nil
 }

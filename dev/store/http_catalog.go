@@ -126,9 +126,10 @@ func (s *Store) healthService(r *http.Request, name string) (reply, error) {
 	}
 	tags := r.URL.Query()["tag"]
 	return queried(s.query(r, serviceTopic(name), func(st *state) answer {
-		views := []healthServiceView{}
-		for _, svc := range st.instances(name, tags) {
-			view := healthServiceView{Node: st.node, Service: newInstanceView(svc), Checks: st.checksOf(svc)}
+		views, list := []healthServiceView{}, st.instances(name, tags)
+		checks := st.checksOf(list)
+		for _, svc := range list {
+			view := healthServiceView{Node: st.node, Service: newInstanceView(svc), Checks: checks[svc.ID]}
 			if !passing || view.passing() {
 				views = append(views, view)
 			}

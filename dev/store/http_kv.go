@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,8 +16,8 @@ import (
 var errMissingKey = badRequest("Missing key name")
 
 // getKV answers one key, a tree or key names.
-func (s *Store) getKV(r *http.Request, key string) (reply, error) {
-	params := r.URL.Query()
+func (s *Store) getKV(r *http.Request, raw string) (reply, error) {
+	key, params := cleanKey(raw), r.URL.Query()
 	if err := validKey(key); err != nil {
 		return reply{}, err
 	}
@@ -90,7 +91,8 @@ func orNotFound(found answer, err error) (reply, error) {
 }
 
 // putKV stores a value, plainly or under a condition, and answers whether it did.
-func (s *Store) putKV(r *http.Request, key string) (reply, error) {
+func (s *Store) putKV(r *http.Request, raw string) (reply, error) {
+	key := cleanKey(raw)
 	if key == "" {
 		return reply{}, errMissingKey
 	}
@@ -143,8 +145,8 @@ func (w *write) applyPut(params url.Values, e kvEntry, index uint64, cas bool) (
 }
 
 // deleteKV deletes a key or a tree and answers whether it is gone.
-func (s *Store) deleteKV(r *http.Request, key string) (reply, error) {
-	recurse := r.URL.Query().Has("recurse")
+func (s *Store) deleteKV(r *http.Request, raw string) (reply, error) {
+	key, recurse := cleanKey(raw), r.URL.Query().Has("recurse")
 	if key == "" && !recurse {
 		return reply{}, errMissingKey
 	}
@@ -168,6 +170,19 @@ func (s *Store) deleteKV(r *http.Request, key string) (reply, error) {
 		return nil
 	})
 	return reply{body: gone}, err
+}
+
+// cleanKey resolves what looks like a path, as Consul does to keys it is given
+// in one.
+func cleanKey(raw string) string {
+	if raw == "" {
+		return ""
+	}
+	key := path.Clean(raw)
+	if strings.HasSuffix(raw, "/") && !strings.HasSuffix(key, "/") {
+		key += "/"
+	}
+	return key
 }
 
 // validKey refuses what Consul refuses in a path.

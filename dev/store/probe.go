@@ -32,7 +32,7 @@ func newProbe(def *checkDefinition) *probe {
 		p.timeout = defaultProbeTimeout
 	}
 	p.tls = &tls.Config{
-		InsecureSkipVerify: def.TLSSkipVerify, //nolint:gosec // the registration asks for it
+		InsecureSkipVerify: def.TLSSkipVerify, // the registration asks for it
 		ServerName:         def.TLSServerName,
 	}
 	p.client = &http.Client{

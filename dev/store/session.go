@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -67,17 +66,17 @@ func (s *session) validate() error {
 		s.Behavior = behaviorRelease
 	case behaviorRelease, behaviorDelete:
 	default:
-		return fmt.Errorf("Invalid Behavior setting '%s'", s.Behavior) //nolint:staticcheck // Consul's words
+		return consulError("Invalid Behavior setting '%s'", s.Behavior)
 	}
 	if s.TTL == "" {
 		return nil
 	}
 	ttl, err := time.ParseDuration(s.TTL)
 	if err != nil {
-		return fmt.Errorf("Session TTL '%s' invalid: %w", s.TTL, err) //nolint:staticcheck // Consul's words
+		return consulError("Session TTL '%s' invalid: %w", s.TTL, err)
 	}
 	if ttl != 0 && (ttl < minSessionTTL || ttl > maxSessionTTL) {
-		return fmt.Errorf("Invalid Session TTL '%d', must be between [%v=%v]", //nolint:staticcheck // Consul's words
+		return consulError("Invalid Session TTL '%d', must be between [%v=%v]",
 			ttl, minSessionTTL, maxSessionTTL)
 	}
 	s.ttl = ttl
@@ -97,15 +96,15 @@ func (s *session) renewed(now time.Time) *session {
 // or bound to a check that is critical or unknown.
 func (w *write) createSession(s session) error {
 	if s.Node != w.node.Node {
-		return fmt.Errorf("apply failed: Missing node registration")
+		return consulError("apply failed: Missing node registration")
 	}
 	for _, id := range s.checkIDs() {
 		check := w.checks[id]
 		if check == nil {
-			return fmt.Errorf("apply failed: Missing check '%s' registration", id)
+			return consulError("apply failed: Missing check '%s' registration", id)
 		}
 		if check.Status == statusCritical {
-			return fmt.Errorf("apply failed: Check '%s' is in %s state", id, check.Status)
+			return consulError("apply failed: Check '%s' is in %s state", id, check.Status)
 		}
 	}
 	s.CreateIndex, s.ModifyIndex = w.index, w.index

@@ -1,0 +1,176 @@
+package deployer_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+	"teal/deployer"
+)
+
+var (
+	blue  = catalog.Target{Colour: catalog.Blue, Environment: "production"}
+	green = catalog.Target{Colour: catalog.Green, Environment: "production"}
+)
+
+func TestRollbackToRunningStandby(t *testing.T) {
+	w := twoReleases(t)
+	created := w.created
+	done, err := w.deployer().Rollback(t.Context(), "web", "production")
+
+	require.NoError(t, err)
+	require.Equal(t, "green-production", done.From.String())
+	require.Equal(t, "blue-production", done.To.String())
+	require.Equal(t, "r1", done.Release)
+	require.Equal(t, 1, done.Routers)
+	require.Empty(t, done.Notes)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Equal(t, catalog.Ready, w.release(t, "blue-production").State)
+	require.Equal(t, catalog.Standby, w.release(t, "green-production").State)
+	require.Equal(t, created, w.created)
+
+	done, err = w.deployer().Rollback(t.Context(), "web", "production")
+	require.NoError(t, err, "and forth again")
+	require.Equal(t, "green-production", done.To.String())
+}
+
+func TestRollbackStartsAStoppedStandby(t *testing.T) {
+	w := twoReleases(t)
+	w.stopAll("a", blue)
+	w.stopAll("b", blue)
+	w.deaf["b"] = true
+	done, err := w.deployer().Rollback(t.Context(), "web", "production")
+
+	require.NoError(t, err, "with the hosts that answer")
+	require.Equal(t, "blue-production", done.To.String())
+	require.Equal(t, both(running("blue", "r1"), running("green", "r2")), w.names("a"))
+}
+
+func TestRollbackOfAStandbyThatNoHostHas(t *testing.T) {
+	w := twoReleases(t)
+	w.stopAll("a", blue)
+	w.stopAll("b", blue)
+	w.deaf["a"], w.deaf["b"] = true, true
+	_, err := w.deployer().Rollback(t.Context(), "web", "production")
+	f := failure(t, err)
+	require.Contains(t, f.Reason, "none of its hosts answers")
+	require.True(t, f.BeforeFlip)
+	require.Equal(t, "green-production", w.alias("production"))
+}
+
+func TestRollbackWithNothingToGoBackTo(t *testing.T) {
+	w := newWorld()
+	d := w.deployer()
+	_, err := d.Rollback(t.Context(), "web", "production")
+	require.ErrorContains(t, err, "nothing was ever deployed there")
+
+	w.deploy(t, "r1")
+	_, err = d.Rollback(t.Context(), "web", "production")
+	require.ErrorContains(t, err, "green-production holds no release")
+
+	w.setAlias("integration", "integration")
+	_, err = d.Rollback(t.Context(), "web", "integration")
+	require.ErrorContains(t, err, "no other colour to go back to")
+}
+
+func TestRollbackDuringADeploymentIsRefused(t *testing.T) {
+	w := twoReleases(t)
+	var rollback error
+	w.on = func(op, arg string) error {
+		if op == "deployment" && arg == string(catalog.Checking) {
+			_, rollback = w.deployer().Rollback(t.Context(), "web", "production")
+		}
+		return nil
+	}
+	w.deploy(t, "r3")
+	require.ErrorContains(t, rollback, "is replacing what blue-production held")
+}
+
+func TestRollbackThatLoses(t *testing.T) {
+	w := twoReleases(t)
+	w.on = func(op, _ string) error {
+		if op == "flip" {
+			w.setAlias("production", "green-production")
+		}
+		return nil
+	}
+	_, err := w.deployer().Rollback(t.Context(), "web", "production")
+	require.ErrorIs(t, err, catalog.ErrMoved)
+	require.Equal(t, catalog.Superseded, failure(t, err).Outcome)
+}
+
+func TestFlipToASplit(t *testing.T) {
+	w := twoReleases(t)
+	split, err := catalog.ParseAliasValue("green-production=90,blue-production=10")
+	require.NoError(t, err)
+	_, err = w.deployer().Flip(t.Context(), "web", "production", split)
+	require.NoError(t, err)
+	require.Equal(t, split.String(), w.alias("production"))
+	require.Equal(t, catalog.Ready, w.release(t, "blue-production").State, "both get requests")
+
+	_, err = w.deployer().Flip(t.Context(), "web", "production", catalog.PointTo(green))
+	require.NoError(t, err)
+	require.Equal(t, catalog.Standby, w.release(t, "blue-production").State)
+
+	_, err = w.deployer().Flip(t.Context(), "web", "beta", catalog.PointTo(blue))
+	require.NoError(t, err, "an alias of any name")
+	require.Equal(t, catalog.Standby, w.release(t, "blue-production").State, "is nothing to the environment")
+}
+
+func TestFlipRefusesWhatCannotTakeRequests(t *testing.T) {
+	w := newWorld()
+	w.deploy(t, "r1")
+	d := w.deployer()
+
+	_, err := d.Flip(t.Context(), "web", "production", catalog.PointTo(green))
+	require.ErrorIs(t, err, catalog.ErrUnhealthy)
+	require.ErrorContains(t, err, "green-production has no instances")
+
+	for _, state := range []catalog.ReleaseState{catalog.Staging, catalog.Dirty} {
+		w.releases[blue] = catalog.Release{ID: "r1", State: state}
+		_, err = d.Flip(t.Context(), "web", "production", catalog.PointTo(blue))
+		require.Error(t, err, state)
+	}
+	w.releases[blue] = catalog.Release{ID: "r0", State: catalog.Ready}
+	_, err = d.Flip(t.Context(), "web", "production", catalog.PointTo(blue))
+	require.ErrorIs(t, err, catalog.ErrUnhealthy, "instances of another release do not count")
+
+	_, err = d.Flip(t.Context(), "web", "production", catalog.AliasValue{})
+	require.ErrorContains(t, err, "it names no target")
+	_, err = d.Flip(t.Context(), "web", "Bad Alias", catalog.PointTo(blue))
+	require.Error(t, err)
+}
+
+func TestRoutersThatLagAreNoted(t *testing.T) {
+	w := twoReleases(t)
+	lag := &laggingRouters{world: w}
+	d := deployer.New(deployer.Options{Store: lag, Connect: w.connect, Poll: time.Millisecond, Acknowledge: 10 * time.Millisecond})
+	done, err := d.Rollback(t.Context(), "web", "production")
+	require.NoError(t, err)
+	require.Len(t, done.Notes, 1)
+	require.Contains(t, done.Notes[0], "routers slow have not applied the flip")
+}
+
+func TestStatus(t *testing.T) {
+	w := twoReleases(t)
+	_, err := w.deployer().Deploy(t.Context(), request("sick", "r3"))
+	require.Error(t, err)
+	w.setAlias("production", "green-production")
+
+	status, err := w.deployer().Status(t.Context(), "web")
+	require.NoError(t, err)
+	require.Len(t, status.Aliases, 1)
+	require.True(t, status.Aliases[0].ByHand)
+	require.Equal(t, []catalog.Target{blue, green}, []catalog.Target{status.Targets[0].Target, status.Targets[1].Target})
+	require.Equal(t, []string{"production"}, status.Targets[1].Live)
+	require.Equal(t, 4, status.Targets[0].Passing)
+	require.Zero(t, status.Targets[0].Strangers)
+	require.Len(t, status.Deployments, 3)
+	require.Equal(t, catalog.Failed, status.Deployments[0].State)
+	require.False(t, status.Routers[0].Current, "the router has not applied the flip by hand")
+
+	_, err = newWorld().deployer().Status(t.Context(), "nobody")
+	require.ErrorContains(t, err, "no service nobody is known")
+}

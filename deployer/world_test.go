@@ -1,0 +1,519 @@
+package deployer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+	"teal/deployer"
+)
+
+// world is a fleet in memory: hosts with containers, a registrator that sees
+// them at once, Consul's keys, and routers that apply flips at once. How a
+// container does is told by its image: "sick" never passes, "crash" exits.
+type world struct {
+	mu          sync.Mutex
+	index       uint64
+	containers  map[string][]*catalog.Container // by host
+	networks    map[string]map[string]bool      // by host
+	aliases     map[string]catalog.Alias
+	flips       map[string]catalog.FlipRecord
+	releases    map[catalog.Target]catalog.Release
+	deployments map[string]catalog.Deployment
+	config      catalog.ServiceConfig
+	configs     int // how often it was written
+	holder      string
+	lost        chan struct{}
+	routers     []catalog.RouterRecord
+	inFlight    map[catalog.Target]int
+	deaf        map[string]bool // hosts that do not answer
+	created     int
+	wrote       []catalog.DeploymentState
+
+	// on is called, without the lock, before an operation; an error is its answer.
+	on func(op string, arg string) error
+}
+
+func newWorld() *world {
+	return &world{
+		containers: map[string][]*catalog.Container{}, networks: map[string]map[string]bool{},
+		aliases: map[string]catalog.Alias{}, flips: map[string]catalog.FlipRecord{},
+		releases: map[catalog.Target]catalog.Release{}, deployments: map[string]catalog.Deployment{},
+		inFlight: map[catalog.Target]int{}, deaf: map[string]bool{},
+		routers: []catalog.RouterRecord{{ID: "r1"}},
+	}
+}
+
+func (w *world) before(ctx context.Context, op, arg string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if w.on == nil {
+		return nil
+	}
+	return w.on(op, arg)
+}
+
+// names are the containers of a host that run, and in brackets those that don't.
+func (w *world) names(host string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var names []string
+	for _, c := range w.containers[host] {
+		name := c.Name + "=" + c.Labels[catalog.LabelRelease]
+		if !c.Running {
+			name = "(" + name + ")"
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (w *world) alias(name string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.aliases[name].Value.String()
+}
+
+func (w *world) release(t *testing.T, target string) catalog.Release {
+	t.Helper()
+	tt, err := catalog.ParseTarget(target)
+	require.NoError(t, err)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.releases[tt]
+}
+
+// last is the newest deployment.
+func (w *world) last(t *testing.T) catalog.Deployment {
+	t.Helper()
+	all, err := w.Deployments(context.Background(), "web", "")
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	return all[len(all)-1]
+}
+
+func (w *world) setAlias(name, value string) {
+	v, err := catalog.ParseAliasValue(value)
+	if err != nil {
+		panic(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.index++
+	w.aliases[name] = catalog.Alias{Name: name, Value: v, Index: w.index}
+}
+
+func (w *world) stopAll(host string, target catalog.Target) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.containers[host] {
+		if c.Labels[catalog.LabelColour] == string(target.Colour) {
+			c.Running = false
+		}
+	}
+}
+
+// instances is what the registrator makes of the containers.
+func (w *world) instances() []catalog.Instance {
+	var all []catalog.Instance
+	for _, host := range slices.Sorted(maps.Keys(w.containers)) {
+		for _, c := range w.containers[host] {
+			if !c.Running || c.Labels[catalog.ServiceName] == "" {
+				continue
+			}
+			i := catalog.Instance{
+				ID: host + ":" + c.Name, Service: c.Labels[catalog.ServiceName], Node: host, Address: "127.0.0.1", Port: 80,
+				Target:  catalog.Target{Colour: catalog.Colour(c.Labels[catalog.ServiceColour]), Environment: c.Labels[catalog.ServiceEnvironment]},
+				Release: c.Labels[catalog.ServiceRelease], Container: c.ID, Health: catalog.Passing,
+				Checks: []catalog.CheckStatus{{ID: "c", Name: "HTTP /health", Status: catalog.Passing, Output: "200 OK"}},
+			}
+			if strings.Contains(c.Image, "sick") {
+				i.Health = catalog.Critical
+				i.Checks[0] = catalog.CheckStatus{ID: "c", Name: "HTTP /health", Status: catalog.Critical, Output: "503 the database is away"}
+			}
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+func (w *world) Service(ctx context.Context, name string) (*catalog.Service, error) {
+	if err := w.before(ctx, "service", name); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return &catalog.Service{
+		Name: name, Instances: w.instances(), Aliases: maps.Clone(w.aliases), Config: w.config,
+		Releases: maps.Clone(w.releases), Flips: maps.Clone(w.flips),
+	}, nil
+}
+
+func (w *world) Flip(ctx context.Context, f catalog.Flip) (uint64, error) {
+	if err := w.before(ctx, "flip", f.Alias); err != nil {
+		return 0, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.aliases[f.Alias].Index != f.From.Index {
+		return 0, fmt.Errorf("%s is %s now: %w", f.Alias, w.aliases[f.Alias].Value, catalog.ErrMoved)
+	}
+	if f.LockSession != "" && w.holder != f.LockSession {
+		return 0, fmt.Errorf("flip: %w", catalog.ErrLockLost)
+	}
+	for _, g := range f.Guards {
+		if !slices.ContainsFunc(w.instances(), func(i catalog.Instance) bool { return i.ID == g.ID && i.Routable() }) {
+			return 0, fmt.Errorf("%s: %w", g.ID, catalog.ErrUnhealthy)
+		}
+	}
+	w.index++
+	w.aliases[f.Alias] = catalog.Alias{Name: f.Alias, Value: f.To, Index: w.index}
+	record := f.Record()
+	record.Index = w.index
+	w.flips[f.Alias] = record
+	maps.Copy(w.releases, f.Releases)
+	if f.Deployment != nil {
+		w.deployments[f.Deployment.ID] = *f.Deployment
+		w.wrote = append(w.wrote, f.Deployment.State)
+	}
+	for n := range w.routers {
+		w.routers[n].Applied = w.index
+	}
+	return w.index, nil
+}
+
+func (w *world) Lock(ctx context.Context, service, env string, rec catalog.LockRecord) (string, <-chan struct{}, error) {
+	if err := w.before(ctx, "lock", env); err != nil {
+		return "", nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.holder != "" {
+		return "", nil, fmt.Errorf("ops@somewhere has held it for 3 s: %w", catalog.ErrLocked)
+	}
+	w.holder, w.lost = rec.Deployment, make(chan struct{})
+	return w.holder, w.lost, nil
+}
+
+func (w *world) Unlock(ctx context.Context, service, env, session string) error {
+	if err := w.before(ctx, "unlock", env); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.holder == session {
+		w.holder = ""
+	}
+	return nil
+}
+
+// breakLock gives the lock to nobody, as when its session ends.
+func (w *world) breakLock() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.holder != "" {
+		w.holder = ""
+		close(w.lost)
+	}
+}
+
+func (w *world) holds(session string) error {
+	if session == "" || w.holder != session {
+		return fmt.Errorf("write: %w", catalog.ErrLockLost)
+	}
+	return nil
+}
+
+func (w *world) PutDeployment(ctx context.Context, d catalog.Deployment, session string) error {
+	if err := w.before(ctx, "deployment", string(d.State)); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.holds(session); err != nil {
+		return err
+	}
+	parsed, err := catalog.ParseDeployment(d.Encode()) // only what JSON keeps survives
+	if err != nil {
+		return err
+	}
+	w.deployments[d.ID] = parsed
+	w.wrote = append(w.wrote, d.State)
+	return nil
+}
+
+func (w *world) Deployments(ctx context.Context, service, env string) ([]catalog.Deployment, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []catalog.Deployment
+	for _, id := range slices.Sorted(maps.Keys(w.deployments)) {
+		if d := w.deployments[id]; env == "" || d.Environment == env {
+			all = append(all, d)
+		}
+	}
+	return all, ctx.Err()
+}
+
+func (w *world) PutRelease(ctx context.Context, service string, t catalog.Target, r catalog.Release, session string) error {
+	if err := w.before(ctx, "release", string(r.State)); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.holds(session); err != nil {
+		return err
+	}
+	w.releases[t] = r
+	return nil
+}
+
+func (w *world) DeleteRelease(ctx context.Context, service string, t catalog.Target, session string) error {
+	if err := w.before(ctx, "delete-release", t.String()); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.releases, t)
+	return w.holds(session)
+}
+
+func (w *world) PutServiceConfig(ctx context.Context, service string, c catalog.ServiceConfig) error {
+	if err := w.before(ctx, "config", service); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if string(w.config.Encode()) != string(c.Encode()) {
+		w.config = c
+		w.configs++
+	}
+	return nil
+}
+
+func (w *world) Routers(ctx context.Context) ([]catalog.RouterRecord, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.routers), ctx.Err()
+}
+
+func (w *world) InFlight(ctx context.Context, router catalog.RouterRecord, service string, t catalog.Target) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.inFlight[t], ctx.Err()
+}
+
+// engine is one host of the world.
+type engine struct {
+	*world
+	name string
+}
+
+func (w *world) connect(endpoint string) (deployer.Host, error) { return engine{w, endpoint}, nil }
+
+func (e engine) Name() string { return e.name }
+
+func (e engine) Ping(ctx context.Context) error {
+	if err := e.before(ctx, "ping", e.name); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.deaf[e.name] {
+		return errors.New("connection refused")
+	}
+	return nil
+}
+
+func (e engine) Pull(ctx context.Context, image string) (string, error) {
+	if strings.Contains(image, "missing") {
+		return "", errors.New("no such image")
+	}
+	return "sha256:" + image, e.before(ctx, "pull", image)
+}
+
+func (e engine) EnsureNetwork(ctx context.Context, name string, labels map[string]string) error {
+	if err := e.before(ctx, "network", name); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.networks[e.name] == nil {
+		e.networks[e.name] = map[string]bool{}
+	}
+	e.networks[e.name][name] = true
+	return nil
+}
+
+func (e engine) RemoveNetwork(ctx context.Context, name string) error {
+	if err := e.before(ctx, "remove-network", name); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.networks[e.name], name)
+	return nil
+}
+
+func (e engine) Create(ctx context.Context, spec catalog.ContainerSpec) (string, error) {
+	if err := e.before(ctx, "create", spec.Name); err != nil {
+		return "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range e.containers[e.name] {
+		if c.Name == spec.Name {
+			return "", fmt.Errorf("%s is there already", spec.Name)
+		}
+	}
+	e.created++
+	c := &catalog.Container{
+		ID: fmt.Sprintf("%s-%d", e.name, e.created), Name: spec.Name, Image: spec.Image, Labels: maps.Clone(spec.Labels),
+		Created: time.Unix(int64(e.created), 0),
+	}
+	e.containers[e.name] = append(e.containers[e.name], c)
+	return c.ID, nil
+}
+
+// with does something to a container.
+func (e engine) with(id string, do func(c *catalog.Container)) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range e.containers[e.name] {
+		if c.ID == id {
+			do(c)
+			return nil
+		}
+	}
+	return fmt.Errorf("no container %s", id)
+}
+
+func (e engine) Start(ctx context.Context, id string) error {
+	if err := e.before(ctx, "start", id); err != nil {
+		return err
+	}
+	return e.with(id, func(c *catalog.Container) {
+		c.Running = !strings.Contains(c.Image, "crash") && !strings.Contains(c.Image, "job")
+		if strings.Contains(c.Image, "crash") {
+			c.ExitCode = 3
+		}
+	})
+}
+
+func (e engine) Stop(ctx context.Context, id string, grace time.Duration) error {
+	if err := e.before(ctx, "stop", id); err != nil {
+		return err
+	}
+	return e.with(id, func(c *catalog.Container) { c.Running = false })
+}
+
+func (e engine) Rename(ctx context.Context, id, name string) error {
+	if err := e.before(ctx, "rename", name); err != nil {
+		return err
+	}
+	return e.with(id, func(c *catalog.Container) { c.Name = name })
+}
+
+func (e engine) Remove(ctx context.Context, id string) error {
+	if err := e.before(ctx, "remove", id); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.containers[e.name] = slices.DeleteFunc(e.containers[e.name], func(c *catalog.Container) bool {
+		if c.ID == id && c.Running {
+			panic("a running container was removed: " + c.Name)
+		}
+		return c.ID == id
+	})
+	return nil
+}
+
+func (e engine) List(ctx context.Context, labels map[string]string) ([]catalog.Container, error) {
+	if err := e.before(ctx, "list", e.name); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var found []catalog.Container
+	for _, c := range e.containers[e.name] {
+		match := true
+		for k, v := range labels {
+			match = match && c.Labels[k] == v
+		}
+		if match {
+			found = append(found, *c)
+		}
+	}
+	return found, nil
+}
+
+func (e engine) Logs(ctx context.Context, id string, lines int) (string, error) {
+	if err := e.before(ctx, "logs", id); err != nil {
+		return "", err
+	}
+	return "log of " + id + "\n", nil
+}
+
+var (
+	_ deployer.Store = (*world)(nil)
+	_ deployer.Host  = engine{}
+	_ deployer.Fleet = (*world)(nil)
+)
+
+// deployer is one whose waits are short.
+func (w *world) deployer() *deployer.Deployer {
+	return deployer.New(deployer.Options{
+		Store: w, Connect: w.connect, Fleet: w, By: "test@here",
+		Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond,
+	})
+}
+
+// spec is a service with one linked part on two hosts, two replicas each.
+func spec(image string) *deployer.Spec {
+	return &deployer.Spec{
+		Path: "compose.yml", Service: "web", Routed: "web", Port: 80,
+		Check:  deployer.Check{HTTP: "/health", Interval: time.Second, Timeout: time.Second},
+		Settle: 5 * time.Millisecond, Timeout: 150 * time.Millisecond, Drain: 30 * time.Millisecond,
+		Description: "A shop",
+		Environments: map[string]deployer.Environment{
+			"production":  {Name: "production", Hosts: []string{"a", "b"}, Replicas: 2, Coloured: true},
+			"integration": {Name: "integration", Hosts: []string{"a"}, Replicas: 1},
+		},
+		Parts: []deployer.Part{
+			{Name: "db", Image: "db"},
+			{Name: "web", Image: image, Ports: []catalog.Port{{Private: 80, Protocol: "tcp"}}, After: []deployer.Dependency{{Part: "db", Condition: deployer.Started}}},
+		},
+	}
+}
+
+func request(image, release string) deployer.Request {
+	return deployer.Request{Spec: spec(image), Environment: "production", Release: release}
+}
+
+// deploy deploys and expects success.
+func (w *world) deploy(t *testing.T, release string) catalog.Deployment {
+	t.Helper()
+	d, err := w.deployer().Deploy(t.Context(), request("good", release))
+	require.NoError(t, err)
+	require.Equal(t, catalog.Succeeded, d.State)
+	return d
+}
+
+// laggingRouters has a router that applies nothing.
+type laggingRouters struct{ *world }
+
+func (l *laggingRouters) Routers(ctx context.Context) ([]catalog.RouterRecord, error) {
+	all, err := l.world.Routers(ctx)
+	return append(all, catalog.RouterRecord{ID: "slow"}), err
+}

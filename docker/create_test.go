@@ -1,0 +1,65 @@
+package docker
+
+import (
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/go-connections/nat"
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+)
+
+func TestCreateBody(t *testing.T) {
+	config, host, networking, err := createBody(catalog.ContainerSpec{
+		Name: "web-blue-1", Image: "web:1", Entrypoint: []string{"/web"}, Command: []string{"serve"},
+		Env: map[string]string{"B": "2", "A": "1"}, Labels: map[string]string{"l": "v"},
+		Ports:   []catalog.Port{{Private: 80}, {Private: 53, Protocol: "udp", HostIP: "127.0.0.1", Host: 5353}},
+		Network: "private", Hostnames: []string{"web"}, Restart: "unless-stopped",
+		StopGrace: 1500 * time.Millisecond, User: "1000:1000", WorkingDir: "/srv",
+		Volumes: []catalog.Volume{{Source: "data", Target: "/data"}, {Source: "/etc/web", Target: "/etc/web", ReadOnly: true}},
+	})
+	require.NoError(t, err)
+	require.Equal(t, &container.Config{
+		Image: "web:1", Entrypoint: []string{"/web"}, Cmd: []string{"serve"}, Env: []string{"A=1", "B=2"},
+		Labels: map[string]string{"l": "v"}, ExposedPorts: nat.PortSet{"80/tcp": {}, "53/udp": {}},
+		User: "1000:1000", WorkingDir: "/srv", StopTimeout: new(2),
+	}, config)
+	require.Equal(t, &container.HostConfig{
+		NetworkMode:   "private",
+		PortBindings:  nat.PortMap{"80/tcp": {{}}, "53/udp": {{HostIP: "127.0.0.1", HostPort: "5353"}}},
+		RestartPolicy: container.RestartPolicy{Name: "unless-stopped"},
+		Mounts: []mount.Mount{
+			{Type: mount.TypeVolume, Source: "data", Target: "/data"},
+			{Type: mount.TypeBind, Source: "/etc/web", Target: "/etc/web", ReadOnly: true},
+		},
+		Init: new(false),
+	}, host)
+	require.Equal(t, []string{"web"}, networking.EndpointsConfig["private"].Aliases)
+}
+
+func TestCreateBodyRefusesPortsThatAreNone(t *testing.T) {
+	for _, port := range []int{0, -1, 65536} {
+		_, _, _, err := createBody(catalog.ContainerSpec{Ports: []catalog.Port{{Private: port}}})
+		require.ErrorContains(t, err, "not from 1 to 65535")
+	}
+}
+
+func TestRestartPolicy(t *testing.T) {
+	for text, want := range map[string]container.RestartPolicy{
+		"":             {},
+		"always":       {Name: "always"},
+		"on-failure":   {Name: "on-failure"},
+		"on-failure:3": {Name: "on-failure", MaximumRetryCount: 3},
+	} {
+		got, err := restartPolicy(text)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	for _, text := range []string{"on-failure:x", "sometimes"} {
+		_, err := restartPolicy(text)
+		require.ErrorContains(t, err, text)
+	}
+}

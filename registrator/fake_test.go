@@ -1,0 +1,194 @@
+package registrator
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+)
+
+var errFault = errors.New("a fault")
+
+// fakeHost is a runtime and a registry in memory, whose faults a test sets.
+type fakeHost struct {
+	t  *testing.T
+	mu sync.Mutex
+
+	containers []catalog.Container
+	services   map[string]catalog.Registration
+	streams    []chan struct{}
+	calls      []string // what was called, for the order of things
+	writes     int
+	lastListed map[string]bool // desired ids by the last good list; nil after a bad one
+
+	listFault, readFault, writeFault, streamFault func() error // nil for none
+	deafness                                      func() bool  // whether an event is lost
+	hangs, writesHang                             bool         // every call, or every write, lasts until its context ends
+}
+
+func newFakeHost(t *testing.T) *fakeHost {
+	return &fakeHost{t: t, services: map[string]catalog.Registration{}}
+}
+
+func fault(f func() error) error {
+	if f == nil {
+		return nil
+	}
+	return f()
+}
+
+func (h *fakeHost) hang(ctx context.Context, write bool) error {
+	h.mu.Lock()
+	hangs := h.hangs || (write && h.writesHang)
+	h.mu.Unlock()
+	if hangs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (h *fakeHost) Containers(ctx context.Context) ([]catalog.Container, error) {
+	if err := h.hang(ctx, false); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.calls = append(h.calls, "list")
+	if err := fault(h.listFault); err != nil {
+		h.lastListed = nil
+		return slices.Clone(h.containers[:len(h.containers)/2]), err
+	}
+	desired, _ := Desired(h.containers, options)
+	h.lastListed = map[string]bool{}
+	for _, r := range desired {
+		h.lastListed[r.ID] = true
+	}
+	return slices.Clone(h.containers), nil
+}
+
+func (h *fakeHost) Changes(ctx context.Context) (<-chan struct{}, error) {
+	if err := h.hang(ctx, false); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.calls = append(h.calls, "subscribe")
+	if err := fault(h.streamFault); err != nil {
+		return nil, err
+	}
+	stream := make(chan struct{}, 1)
+	h.streams = append(h.streams, stream)
+	context.AfterFunc(ctx, func() { h.endStreams(stream) })
+	return stream, nil
+}
+
+// endStreams closes the given streams, or all.
+func (h *fakeHost) endStreams(these ...chan struct{}) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.streams = slices.DeleteFunc(h.streams, func(s chan struct{}) bool {
+		if len(these) > 0 && !slices.Contains(these, s) {
+			return false
+		}
+		close(s)
+		return true
+	})
+}
+
+func (h *fakeHost) Registered(ctx context.Context) ([]catalog.Registration, error) {
+	if err := h.hang(ctx, false); err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := []catalog.Registration{}
+	for _, r := range h.services {
+		all = append(all, r)
+	}
+	if err := fault(h.readFault); err != nil {
+		return all[:len(all)/2], err
+	}
+	return all, nil
+}
+
+func (h *fakeHost) Register(ctx context.Context, r catalog.Registration) error {
+	if err := h.hang(ctx, true); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.writes++
+	if before, ok := h.services[r.ID]; ok {
+		require.True(h.t, Owned(before, options.Owner), "%s is replaced, which is not ours", r.ID)
+		require.False(h.t, r.Same(before), "%s is written again for nothing", r.ID)
+	}
+	if err := fault(h.writeFault); err != nil {
+		return err
+	}
+	h.services[r.ID] = r
+	return nil
+}
+
+func (h *fakeHost) Deregister(ctx context.Context, id string) error {
+	if err := h.hang(ctx, true); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.writes++
+	require.NotNil(h.t, h.lastListed, "%s is removed after a failed list", id)
+	require.False(h.t, h.lastListed[id], "%s is removed though its container runs", id)
+	require.True(h.t, Owned(h.services[id], options.Owner), "%s is removed, which is not ours", id)
+	if err := fault(h.writeFault); err != nil {
+		return err
+	}
+	delete(h.services, id)
+	return nil
+}
+
+// change changes the host and tells of it.
+func (h *fakeHost) change(how func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	how()
+	if h.deafness != nil && h.deafness() {
+		return
+	}
+	for _, s := range h.streams {
+		select {
+		case s <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// quietly changes the host without telling.
+func (h *fakeHost) quietly(how func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	how()
+}
+
+func (h *fakeHost) ids() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return sortedIDs(h.services)
+}
+
+func (h *fakeHost) called() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.calls)
+}
+
+func (h *fakeHost) writeCount() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.writes
+}

@@ -1,0 +1,154 @@
+package router
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+)
+
+func messages(problems []catalog.Problem) []string {
+	texts := []string{}
+	for _, p := range problems {
+		texts = append(texts, p.String())
+	}
+	return texts
+}
+
+func TestBuildProblems(t *testing.T) {
+	base := func(change func(*catalog.Service)) catalog.Snapshot { return changed(snapshotOf(bluePro), change) }
+	route := func(r catalog.Route) catalog.Snapshot {
+		return base(func(s *catalog.Service) { s.Config.Routes = []catalog.Route{r} })
+	}
+	for _, c := range []struct {
+		name string
+		s    catalog.Snapshot
+		want []string
+	}{
+		{"all is well", snapshotOf(bluePro), nil},
+		{"another release", base(func(s *catalog.Service) {
+			s.Releases[bluePro] = catalog.Release{ID: "B"}
+			for i := range s.Instances[1:] {
+				s.Instances[i+1].Release = "B"
+			}
+			s.Instances[0].Release = "A"
+		}), []string{`web: blue-0: instance blue-0 on n1 runs release "A", but blue-production of web holds "B"; it gets no requests. Deploy again, or remove the instance`}},
+		{"an alias at nothing", base(func(s *catalog.Service) {
+			s.Aliases["next"] = catalog.Alias{Value: catalog.PointTo(catalog.Target{Colour: catalog.Blue, Environment: "test"})}
+		}), []string{"web: next: alias next points at blue-test, which nothing was ever deployed to; deploy it, or point the alias at blue-production or green-production"}},
+		{"an alias at the sick", base(func(s *catalog.Service) { all(catalog.Critical)(s) }),
+			[]string{"web: production: alias production points at blue-production, which has no healthy instance; look at its checks, or flip to a target that has"}},
+		{"an alias like a target", base(func(s *catalog.Service) {
+			s.Aliases["green-production"] = catalog.Alias{Value: catalog.PointTo(bluePro)}
+		}), []string{`web: green-production: alias "green-production": environment "green-production" begins with a colour; a target is written like green-production`}},
+		{"a bad default", base(func(s *catalog.Service) { s.Config.Default = "No!" }),
+			[]string{`web: No!: the default alias can't be used: alias "No!": environment "No!" may hold only lower-case letters, digits and hyphens`}},
+		{"a route of no alias", route(catalog.Route{Path: "/x", Alias: "live"}),
+			[]string{`web: /x: route /x is bound to alias "live", which web does not have; set that alias, or bind the route to another`}},
+		{"a route that is none", route(catalog.Route{Path: "/x/../y"}),
+			[]string{`web: /x/../y: route "/x/../y": the path must be plain: no query, no escapes, no empty, "." or ".." segment`}},
+		{"a stable URI", route(catalog.Route{Host: "web.proxy.example"}),
+			[]string{"web: web.proxy.example: route web.proxy.example can't be taken: web.proxy.example is the stable URI of a service; declare another host"}},
+		{"a path like a stable URI", route(catalog.Route{Path: "/other@production/x"}),
+			[]string{"web: /other@production/x: route /other@production/x can't be taken: paths that begin like /service@alias are stable URIs; declare another path"}},
+		{"an instance of nowhere", base(func(s *catalog.Service) { s.Instances[3].Target.Environment = "" }),
+			[]string{`web: green-1: "green-" names no target, so nothing is sent there; a target is written like green-production or integration`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			table, problems := Build(c.s, BuildOptions{Domain: "proxy.example"})
+			require.ElementsMatch(t, c.want, messages(problems))
+			_, ok := table.Lookup("any", "/web@production/")
+			require.True(t, ok, "the service's good routes stay")
+		})
+	}
+}
+
+func TestBadServiceName(t *testing.T) {
+	s := snapshotOf(bluePro)
+	s.Services["Bad_Name"] = &catalog.Service{Name: "Bad_Name"}
+	s.Problems = []catalog.Problem{{Subject: "a key", Message: "was bad"}}
+	_, problems := Build(s, BuildOptions{})
+	require.Equal(t, []string{"a key: was bad", `Bad_Name: Bad_Name: service "Bad_Name" may hold only lower-case letters, digits and hyphens`}, messages(problems))
+	require.Len(t, s.Problems, 1)
+}
+
+func TestContestedRouteStaysWithTheSmallerName(t *testing.T) {
+	s := snapshotOf(bluePro)
+	for _, name := range []string{"b", "a", "c"} {
+		one := *s.Services["web"]
+		one.Name, one.Config.Routes = name, []catalog.Route{{Host: "x.example", Path: "/p"}, {Path: "/" + name}}
+		s.Services[name] = &one
+	}
+	table, problems := Build(s, BuildOptions{Domain: "proxy.example"})
+	require.Equal(t, []string{
+		"b: x.example/p: route x.example/p is already declared by a, which keeps it; take it out of one of the two service files",
+		"c: x.example/p: route x.example/p is already declared by a, which keeps it; take it out of one of the two service files",
+	}, messages(problems))
+	m, _ := table.Lookup("x.example", "/p/q")
+	require.Equal(t, "a", m.Route.Service)
+	m, _ = table.Lookup("x.example", "/c")
+	require.Equal(t, "c", m.Route.Service, "a host that declares no such path falls back to the routes of any host")
+}
+
+func TestOnlyTheExpectedReleaseIsRouted(t *testing.T) {
+	s := changed(snapshotOf(bluePro), func(s *catalog.Service) {
+		s.Releases[bluePro] = catalog.Release{ID: "B"}
+		s.Instances[0].Release = "B"
+		s.Instances[2].Release = "A"
+		s.Held = map[catalog.Target]catalog.Hold{greenPro: {Instances: []catalog.Instance{
+			{ID: "old", Target: greenPro, Release: "", Health: catalog.Critical},
+		}}}
+	})
+	table, _ := Build(s, BuildOptions{})
+	require.Equal(t, []backend{{key: "n1/blue-0", address: "10.0.0.1:1000"}}, table.pools[poolKey{"web", bluePro}].backends)
+	require.Equal(t, []backend{{key: "/old", address: ":0"}}, table.pools[poolKey{"web", greenPro}].backends,
+		"held instances are taken for routable, and replace those of the present view")
+}
+
+func TestNoDomainMeansPathFormOnly(t *testing.T) {
+	table, _ := Build(snapshotOf(bluePro), BuildOptions{})
+	require.Empty(t, table.hosts)
+	_, ok := table.Lookup("", "/web@production/")
+	require.True(t, ok)
+}
+
+// FuzzBuild adds one service, made of anything, to a good one: Build does not
+// fail, and the good one keeps every route.
+func FuzzBuild(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"Config": {"routes": [{"host": "web.proxy.example"}, {"path": "/web@production"}, {"host": "any"}], "default": "x"}}`,
+		`{"Aliases": {"production": {"Value": "blue-production=0,green-x=3"}, "": {}, "a b": {}}}`,
+		`{"Instances": [{"id": "x", "address": "::1", "port": -1, "target": "blue-production", "health": "passing"}]}`,
+		`{"Held": {"blue-production": {"Instances": [{"id": "x"}]}}, "Releases": {"x": {}}}`,
+	} {
+		f.Add("zzz", seed)
+		f.Add("proxy", seed)
+		f.Add("", seed)
+	}
+	good, _ := Build(snapshotOf(bluePro), BuildOptions{Domain: "proxy.example"})
+	f.Fuzz(func(t *testing.T, name, text string) {
+		if name == "web" {
+			return
+		}
+		var odd catalog.Service
+		_ = json.Unmarshal([]byte(text), &odd) // as far as it goes
+		s := snapshotOf(bluePro)
+		s.Services[name] = &odd
+		table, _ := Build(s, BuildOptions{Domain: "proxy.example"})
+		for _, l := range good.Listing() {
+			m, ok := table.Lookup(l.Host, l.Path)
+			if !ok || m.Route.Service != "web" || m.Route.Name != l.Route.Name {
+				t.Fatalf("%s%s now leads to %s", l.Host, l.Path, describe(m, ok))
+			}
+		}
+		for key := range table.pools {
+			if same, err := catalog.ParseTarget(key.target.String()); err != nil || same != key.target {
+				t.Fatalf("%q is no target", key.target)
+			}
+		}
+		kept := Keep(s, catalog.Snapshot{}, noon, DefaultHold)
+		Build(kept, BuildOptions{Domain: "proxy.example"})
+	})
+}

@@ -1,0 +1,176 @@
+package router
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+)
+
+var (
+	bluePro  = catalog.Target{Colour: catalog.Blue, Environment: "production"}
+	greenPro = catalog.Target{Colour: catalog.Green, Environment: "production"}
+	integ    = catalog.Target{Environment: "integration"}
+)
+
+// publisher swaps tables as a router does.
+type publisher struct {
+	dispatch *dispatch
+	ledger   *ledger
+}
+
+func newPublisher(t testing.TB) *publisher {
+	t.Helper()
+	m, err := newMeters(prometheus.NewRegistry())
+	require.NoError(t, err)
+	return &publisher{dispatch: &dispatch{preview: DefaultPreview()}, ledger: newLedger(m)}
+}
+
+func (p *publisher) publish(s catalog.Snapshot) {
+	table, _ := Build(s, BuildOptions{Domain: "proxy.example"})
+	p.ledger.bind(table)
+	p.dispatch.table.Store(table)
+	p.ledger.prune(table)
+}
+
+func instanceOf(target catalog.Target, id string, port int) catalog.Instance {
+	return catalog.Instance{ID: id, Service: "web", Node: "n1", Address: "10.0.0.1", Port: port, Target: target, Health: catalog.Passing}
+}
+
+// snapshotOf has one service, web, with three instances of each colour.
+func snapshotOf(live catalog.Target) catalog.Snapshot {
+	s := &catalog.Service{Name: "web", Aliases: map[string]catalog.Alias{
+		"production": {Name: "production", Value: catalog.PointTo(live)},
+	}}
+	for n := range 3 {
+		s.Instances = append(s.Instances,
+			instanceOf(bluePro, fmt.Sprintf("blue-%d", n), 1000+n),
+			instanceOf(greenPro, fmt.Sprintf("green-%d", n), 2000+n))
+	}
+	return catalog.Snapshot{Services: map[string]*catalog.Service{"web": s}}
+}
+
+var askWeb = Ask{Host: "web.proxy.example", Path: "/", Peer: netip.MustParseAddr("127.0.0.1")}
+
+// TestZeroInFlightIsForEver flips for a while under many requests. After each
+// swap it waits until nothing is in flight on the old target; from then on, until
+// the next swap, nobody may hold a claim on it.
+func TestZeroInFlightIsForEver(t *testing.T) {
+	p := newPublisher(t)
+	live, old := bluePro, greenPro
+	p.publish(snapshotOf(live))
+	var drained atomic.Pointer[catalog.Target] // a target nobody may claim now
+	var stop atomic.Bool
+	var wrong, claims atomic.Int64
+	var workers sync.WaitGroup
+	for range 16 {
+		workers.Go(func() {
+			for !stop.Load() {
+				var c Claim
+				if p.dispatch.begin(&c, askWeb) != nil {
+					wrong.Add(1)
+					return
+				}
+				claims.Add(1)
+				if d := drained.Load(); d != nil && *d == c.pool.target {
+					wrong.Add(1)
+				}
+				if claims.Load()%8 == 0 && !c.Again() {
+					wrong.Add(1)
+				}
+				c.Release(Class2xx)
+				c.Release(Class2xx)
+			}
+		})
+	}
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		drained.Store(nil)
+		live, old = old, live
+		p.publish(snapshotOf(live))
+		for n := int64(1); n > 0; {
+			n, _ = p.ledger.inFlight("web", old)
+			require.GreaterOrEqual(t, n, int64(0))
+		}
+		gone := old
+		drained.Store(&gone)
+		time.Sleep(time.Millisecond)
+	}
+	stop.Store(true)
+	workers.Wait()
+	require.Zero(t, wrong.Load(), "of %d claims", claims.Load())
+	for _, target := range []catalog.Target{bluePro, greenPro} {
+		n, _ := p.ledger.inFlight("web", target)
+		require.Zero(t, n)
+	}
+}
+
+func TestAClaimCountsUntilItIsReleased(t *testing.T) {
+	p := newPublisher(t)
+	p.publish(snapshotOf(bluePro))
+	var a, b Claim
+	require.Nil(t, p.dispatch.begin(&a, askWeb))
+	require.Nil(t, p.dispatch.begin(&b, askWeb))
+	require.NotEqual(t, a.Address, b.Address)
+	p.publish(snapshotOf(greenPro))
+	n, by := p.ledger.inFlight("web", bluePro)
+	require.Equal(t, int64(2), n)
+	require.Len(t, by, 3)
+
+	only := snapshotOf(greenPro)
+	only.Services["web"].Instances = only.Services["web"].Instances[5:] // the last green
+	p.publish(only)
+	n, by = p.ledger.inFlight("web", bluePro)
+	require.Equal(t, int64(2), n, "instances that have gone keep their requests")
+	require.Len(t, by, 2)
+
+	a.Release(Class2xx)
+	a.Release(Class2xx)
+	b.Release(Class5xx)
+	n, _ = p.ledger.inFlight("web", bluePro)
+	require.Zero(t, n)
+	p.publish(only)
+	require.Len(t, p.ledger.targets, 1, "what is used no more is forgotten")
+}
+
+func TestAgainGoesToAnotherInstance(t *testing.T) {
+	p := newPublisher(t)
+	p.publish(snapshotOf(bluePro))
+	var c Claim
+	require.Nil(t, p.dispatch.begin(&c, askWeb))
+	first := c.Address
+	require.True(t, c.Again())
+	require.NotEqual(t, first, c.Address)
+	n, _ := p.ledger.inFlight("web", bluePro)
+	require.Equal(t, int64(1), n)
+	c.Release(Class2xx)
+
+	only := snapshotOf(bluePro)
+	only.Services["web"].Instances = only.Services["web"].Instances[:1]
+	p.publish(only)
+	require.Nil(t, p.dispatch.begin(&c, askWeb))
+	require.False(t, c.Again())
+	n, _ = p.ledger.inFlight("web", bluePro)
+	require.Zero(t, n)
+	require.Equal(t, "blue-production", c.Target(), "the answer can still say whose instance it was")
+	c.Release(Class5xx)
+}
+
+func BenchmarkClaim(b *testing.B) {
+	p := newPublisher(b)
+	p.publish(snapshotOf(bluePro))
+	var c Claim
+	b.ReportAllocs()
+	for b.Loop() {
+		if p.dispatch.begin(&c, askWeb) != nil {
+			b.Fatal("no claim")
+		}
+		c.Release(Class2xx)
+	}
+}
