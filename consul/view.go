@@ -17,6 +17,7 @@ type view struct {
 
 	instances map[string]reading[[]catalog.Instance] // by service
 	folders   map[string]reading[map[string]facts]   // by folder, then by service
+	pairs     map[string]api.KVPairs                 // what folders was read from
 
 	aliasIndex uint64
 	failing    map[string]time.Time // what can't be read, since when
@@ -44,6 +45,7 @@ func newView(keys catalog.Keys) *view {
 		keys:      keys,
 		instances: map[string]reading[[]catalog.Instance]{},
 		folders:   map[string]reading[map[string]facts]{},
+		pairs:     map[string]api.KVPairs{},
 		failing:   map[string]time.Time{},
 		services:  map[string]*catalog.Service{},
 		dirty:     map[string]bool{},
@@ -77,8 +79,18 @@ func (v *view) dropService(service string) bool {
 	return true
 }
 
-// setFolder takes in all keys of one folder.
-func (v *view) setFolder(folder string, pairs api.KVPairs, index uint64) {
+// setFolder takes in all keys of one folder, and tells whether anything changed.
+// A query on an empty folder wakes for every write anywhere, with the index of
+// that write; to take that for an alias index would echo between routers.
+func (v *view) setFolder(folder string, pairs api.KVPairs, index uint64) bool {
+	old, had := v.pairs[folder]
+	if had && slices.EqualFunc(old, pairs, samePair) {
+		return false
+	}
+	v.pairs[folder] = pairs
+	if folder == v.keys.Aliases() && len(pairs) > 0 {
+		v.aliasIndex = index
+	}
 	r := parseFolder(v.keys, folder, pairs)
 	for service := range v.folders[folder].value {
 		v.dirty[service] = true
@@ -87,10 +99,10 @@ func (v *view) setFolder(folder string, pairs api.KVPairs, index uint64) {
 		v.dirty[service] = true
 	}
 	v.folders[folder] = r
-	if folder == v.keys.Aliases() {
-		v.aliasIndex = index
-	}
+	return true
 }
+
+func samePair(a, b *api.KVPair) bool { return a.Key == b.Key && a.ModifyIndex == b.ModifyIndex }
 
 // mentioned are the services that some folder says something about.
 func (v *view) mentioned() map[string]bool {

@@ -138,9 +138,11 @@ func (w *watch) followFolder(folder string) {
 				return 0, err
 			}
 			w.send(func() (bool, bool) {
-				w.view.setFolder(folder, pairs, meta.LastIndex)
-				w.recruit()
-				return true, urgent
+				changed := w.view.setFolder(folder, pairs, meta.LastIndex)
+				if changed {
+					w.recruit()
+				}
+				return changed, changed && urgent
 			})
 			return meta.LastIndex, nil
 		}, w.failed(folder))

@@ -135,8 +135,13 @@ func TestRevertThatCannotReachAHostMarksTheReleaseDirty(t *testing.T) {
 	require.ErrorContains(t, err, "half done")
 
 	w.on = nil
-	w.deploy(t, "r4")
+	req := request("sick", "r4")
+	_, err = w.deployer().Deploy(t.Context(), req)
+	require.NoError(t, failure(t, err).Leftover)
+	require.Equal(t, both(running("blue", "r1"), running("green", "r2")), w.names("b"), "what the recorded release left is brought back, not the debris")
+
+	w.deploy(t, "r5")
 	for _, h := range []string{"a", "b"} {
-		require.Equal(t, both(running("blue", "r4"), running("green", "r2")), w.names(h), h)
+		require.Equal(t, both(running("blue", "r5"), running("green", "r2")), w.names(h), h)
 	}
 }

@@ -161,6 +161,9 @@ func (r *run) heading(state catalog.DeploymentState) string {
 	case catalog.Checking:
 		return "checking " + target
 	case catalog.Flipping:
+		if !r.env.Coloured {
+			return fmt.Sprintf("%s is checked; keeping release %s", r.record.Target, r.record.Release)
+		}
 		return fmt.Sprintf("flipping %s to %s", r.env.Name, r.record.Target)
 	case catalog.Draining:
 		return fmt.Sprintf("%s is live; waiting for the routers and for the last requests elsewhere", r.record.Target)

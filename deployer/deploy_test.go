@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -221,6 +222,39 @@ func TestAliasMovedByHandToTheTargetItselfIsNotStopped(t *testing.T) {
 	require.Subset(t, w.names("a"), running("blue", "r3"), "what is live runs")
 }
 
+func TestRollbackOvertakesADeployment(t *testing.T) {
+	for _, at := range []string{"pull", "deployment staging", "release staging"} {
+		t.Run(at, func(t *testing.T) {
+			w := twoReleases(t)
+			var once sync.Once
+			var rollback error
+			w.on = func(op, arg string) error {
+				if op == at || op+" "+arg == at {
+					once.Do(func() {
+						w.on = nil // the other host may call meanwhile; it misses nothing
+						_, rollback = w.deployer().Rollback(t.Context(), "web", "production")
+					})
+				}
+				return nil
+			}
+			req := request("good", "r3")
+			req.Spec.Environments["production"] = deployer.Environment{Name: "production", Hosts: []string{"a"}, Replicas: 2, Coloured: true}
+			stopped := w.stops
+			_, err := w.deployer().Deploy(t.Context(), req)
+
+			require.NoError(t, rollback)
+			require.ErrorIs(t, err, catalog.ErrMoved)
+			require.NoError(t, failure(t, err).Leftover)
+			require.Equal(t, stopped, w.stops, "what went live was never stopped")
+			require.Equal(t, "blue-production", w.alias("production"))
+			require.Equal(t, both(running("blue", "r1"), running("green", "r2")), w.names("a"))
+			require.Equal(t, "r1", w.release(t, "blue-production").ID)
+			require.Equal(t, catalog.Ready, w.release(t, "blue-production").State)
+			require.Equal(t, catalog.Standby, w.release(t, "green-production").State)
+		})
+	}
+}
+
 func TestUnhealthyAtTheFlip(t *testing.T) {
 	w := twoReleases(t)
 	w.on = func(op, _ string) error {
@@ -334,7 +368,8 @@ func TestNameTakenByAStranger(t *testing.T) {
 	req.Spec.Environments["production"] = deployer.Environment{Name: "production", Hosts: []string{"a", "b"}, Replicas: 3, Coloured: true}
 	_, err := w.deployer().Deploy(t.Context(), req)
 
-	require.Contains(t, failure(t, err).Reason, "create web-production-blue-web-3")
+	require.ErrorIs(t, err, catalog.ErrNameTaken)
+	require.Contains(t, failure(t, err).Reason, "create web-production-blue-web-3: a container that is not Teal's")
 	require.Contains(t, w.names("b"), "web-production-blue-web-3=", "a stranger's container is left alone")
 	w.containers["b"] = w.containers["b"][:len(w.containers["b"])-1]
 }
@@ -416,4 +451,75 @@ func TestFewerReplicasAndHosts(t *testing.T) {
 	_, err := w.deployer().Deploy(t.Context(), req)
 	require.NoError(t, err)
 	require.Equal(t, both(running("blue", "r3")[:2], running("green", "r2")), w.names("a"))
+}
+
+func TestSettleIsWithoutABreak(t *testing.T) {
+	w := newWorld()
+	set := func(image string) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, c := range w.containers["a"] {
+			if c.Labels[catalog.LabelPart] == "web" {
+				c.Image = image
+			}
+		}
+	}
+	looks := 0
+	var broken, flipped time.Time
+	w.on = func(op, _ string) error {
+		switch op {
+		case "service":
+			looks++
+			switch looks {
+			case 8:
+				set("sick")
+			case 10:
+				set("good")
+				broken = time.Now()
+			}
+		case "flip":
+			flipped = time.Now()
+		}
+		return nil
+	}
+	req := request("good", "r1")
+	req.Spec.Settle, req.Spec.Timeout = 40*time.Millisecond, 5*time.Second
+	_, err := w.deployer().Deploy(t.Context(), req)
+	require.NoError(t, err)
+	require.NotZero(t, broken)
+	require.GreaterOrEqual(t, flipped.Sub(broken), req.Spec.Settle)
+}
+
+func TestPartThatWaitsForAHealthyOne(t *testing.T) {
+	w := newWorld()
+	req := request("good", "r1")
+	req.Spec.Timeout = 5 * time.Second
+	req.Spec.Environments["production"] = deployer.Environment{Name: "production", Hosts: []string{"a"}, Replicas: 1, Coloured: true}
+	req.Spec.Parts[1].After = []deployer.Dependency{{Part: "db", Condition: deployer.Healthy}}
+	lists := 0
+	w.on = func(op, arg string) error {
+		switch {
+		case op == "start":
+			w.health("db", "starting")
+		case op == "list":
+			if lists++; lists == 20 {
+				w.health("db", "healthy")
+			}
+		case op == "create" && arg == "web-production-blue-web-1":
+			require.GreaterOrEqual(t, lists, 20, "web began before db was healthy")
+		}
+		return nil
+	}
+	_, err := w.deployer().Deploy(t.Context(), req)
+	require.NoError(t, err)
+
+	w = newWorld()
+	req.Spec.Timeout = 20 * time.Millisecond
+	w.on = func(string, string) error {
+		w.health("db", "unhealthy")
+		return nil
+	}
+	_, err = w.deployer().Deploy(t.Context(), req)
+	require.Contains(t, failure(t, err).Reason, "part web waited 20ms for db (service_healthy) in vain")
+	require.Empty(t, w.names("a"))
 }

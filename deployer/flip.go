@@ -19,9 +19,12 @@ func (r *run) flip(ctx context.Context) error {
 	if err := r.opt.Store.PutServiceConfig(ctx, r.record.Service, config); err != nil {
 		return fmt.Errorf("write the configuration of %s: %w", r.record.Service, err)
 	}
+	to := catalog.PointTo(r.record.Target)
+	if pointsAt(r.alias, to) {
+		return r.confirm(ctx)
+	}
 	now := r.opt.Now()
 	draining := r.record.Enter(catalog.Draining, now, "")
-	to := catalog.PointTo(r.record.Target)
 	index, err := r.opt.Store.Flip(ctx, catalog.Flip{
 		Service: r.record.Service, Alias: r.env.Name, From: r.alias, To: to,
 		By: r.opt.By, At: now,
@@ -38,6 +41,23 @@ func (r *run) flip(ctx context.Context) error {
 	r.tell(Event{Kind: Entered, State: catalog.Draining, Text: r.heading(catalog.Draining)})
 	r.opt.Logger.Info("flipped", "service", r.record.Service, "alias", r.env.Name, "to", to, "index", index)
 	return nil
+}
+
+// pointsAt tells whether an alias has a key that holds a value already. Consul
+// does not count writing the same again as a change, so no router would ever
+// acknowledge it.
+func pointsAt(a catalog.Alias, v catalog.AliasValue) bool {
+	return a.Index != 0 && a.Value.String() == v.String()
+}
+
+// confirm ends the replacement in place of an uncoloured environment, whose
+// alias need not move: the new release gets requests since it passes.
+func (r *run) confirm(ctx context.Context) error {
+	release := r.release(catalog.Ready)
+	if err := r.opt.Store.PutRelease(ctx, r.record.Service, r.record.Target, release, r.lock.session); err != nil {
+		return fmt.Errorf("record that %s is ready: %w", r.record.Target, err)
+	}
+	return r.enter(ctx, catalog.Draining)
 }
 
 // askWhetherFlipped finds out what an error of the flip means. A refusal is

@@ -56,6 +56,12 @@ func (d *Deployer) flipTo(ctx context.Context, s *catalog.Service, from catalog.
 	if err := unfit(s, to); err != nil {
 		return Flipped{}, fmt.Errorf("point %s of %s at %s: %w", from.Name, s.Name, to, err)
 	}
+	if pointsAt(from, to) {
+		return Flipped{
+			Service: s.Name, Alias: from.Name, From: from.Value, To: to, Index: from.Index,
+			Notes: []string{fmt.Sprintf("%s points at %s already", from.Name, to)},
+		}, nil
+	}
 	var guards []catalog.Instance
 	for _, t := range to.Live() {
 		guards = append(guards, passing(s, t)...)

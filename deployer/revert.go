@@ -30,14 +30,33 @@ func (d *Deployer) revert(ctx context.Context, hosts []host, record catalog.Depl
 	if err != nil {
 		return fmt.Errorf("read service %s: %w", record.Service, err)
 	}
-	if record.Target.Colour != "" && service.Aliases[record.Environment].Value.Sends(record.Target) {
-		// Somebody pointed the alias here by hand. What is live is never stopped.
-		return fmt.Errorf("%s points at %s by now, so its containers were left as they are; flip it back and deploy again", record.Environment, record.Target)
+	live := record.Target.Colour != "" && service.Aliases[record.Environment].Value.Sends(record.Target)
+	if live {
+		if err := nothingStarted(ctx, hosts, record); err != nil {
+			return err
+		}
 	}
 	err = errors.Join(missing, onEveryHost(ctx, hosts, func(ctx context.Context, h host) error {
 		return restore(ctx, h, record)
 	}))
-	return errors.Join(err, d.restoreRelease(ctx, record, session, err == nil))
+	return errors.Join(err, d.restoreRelease(ctx, record, session, err == nil, live))
+}
+
+// nothingStarted refuses to revert a deployment whose containers somebody has
+// pointed the alias at by hand. What is live is never stopped.
+func nothingStarted(ctx context.Context, hosts []host, record catalog.Deployment) error {
+	return onEveryHost(ctx, hosts, func(ctx context.Context, h host) error {
+		cs, err := listTarget(ctx, h, record.Service, record.Target)
+		if err != nil {
+			return err
+		}
+		for _, c := range cs {
+			if c.Labels[catalog.LabelDeployment] == record.ID {
+				return fmt.Errorf("%s points at %s by now, so %s was left running; flip back and deploy again", record.Environment, record.Target, c.Name)
+			}
+		}
+		return nil
+	})
 }
 
 func restore(ctx context.Context, h host, record catalog.Deployment) error {
@@ -93,8 +112,9 @@ func restart(ctx context.Context, h host, cs []catalog.Container, except string)
 }
 
 // restoreRelease puts the record of what the target holds back, or marks it
-// dirty when not every container could be.
-func (d *Deployer) restoreRelease(ctx context.Context, record catalog.Deployment, session string, whole bool) error {
+// dirty when not every container could be. A target that went live in the
+// meantime, by a rollback that was faster, is ready.
+func (d *Deployer) restoreRelease(ctx context.Context, record catalog.Deployment, session string, whole, live bool) error {
 	old := record.Replaces
 	if old == nil && whole {
 		if err := d.opt.Store.DeleteRelease(ctx, record.Service, record.Target, session); err != nil {
@@ -106,8 +126,11 @@ func (d *Deployer) restoreRelease(ctx context.Context, record catalog.Deployment
 		old = &catalog.Release{ID: record.Release, Revision: record.Revision, Deployment: record.ID, At: d.opt.Now().UTC()}
 	}
 	back := *old
-	if !whole || back.State == catalog.Staging {
+	switch {
+	case !whole || back.State == catalog.Staging:
 		back.State = catalog.Dirty
+	case live:
+		back.State = catalog.Ready
 	}
 	if err := d.opt.Store.PutRelease(ctx, record.Service, record.Target, back, session); err != nil {
 		return fmt.Errorf("put the release of %s back: %w", record.Target, err)

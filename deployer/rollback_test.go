@@ -114,6 +114,12 @@ func TestFlipToASplit(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, catalog.Standby, w.release(t, "blue-production").State)
 
+	index := w.index
+	again, err := w.deployer().Flip(t.Context(), "web", "production", catalog.PointTo(green))
+	require.NoError(t, err)
+	require.Equal(t, []string{"production points at green-production already"}, again.Notes)
+	require.Equal(t, index, w.index)
+
 	_, err = w.deployer().Flip(t.Context(), "web", "beta", catalog.PointTo(blue))
 	require.NoError(t, err, "an alias of any name")
 	require.Equal(t, catalog.Standby, w.release(t, "blue-production").State, "is nothing to the environment")

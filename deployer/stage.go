@@ -2,10 +2,12 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"teal/catalog"
 )
@@ -63,16 +65,20 @@ func (r *run) pull(ctx context.Context) error {
 // Running both side by side would need two private networks and volumes, which
 // is what coloured environments are.
 func (r *run) stage(ctx context.Context) error {
+	if err := r.unmoved(ctx); err != nil {
+		return err
+	}
 	existing, err := r.existing(ctx)
 	if err != nil {
 		return err
 	}
-	release := catalog.Release{
-		ID: r.record.Release, Revision: r.record.Revision, Images: r.images,
-		Deployment: r.record.ID, State: catalog.Staging, At: r.opt.Now().UTC(),
-	}
-	if err := r.opt.Store.PutRelease(ctx, r.record.Service, r.record.Target, release, r.lock.session); err != nil {
+	if err := r.opt.Store.PutRelease(ctx, r.record.Service, r.record.Target, r.release(catalog.Staging), r.lock.session); err != nil {
 		return fmt.Errorf("record that %s is being replaced: %w", r.record.Target, err)
+	}
+	// A rollback takes no lock. From the record on it is refused; one that came
+	// before it is seen here, before the colour it went to is stopped.
+	if err := r.unmoved(ctx); err != nil {
+		return err
 	}
 	return onHosts(ctx, r.hosts, func(ctx context.Context, h host) error {
 		if err := r.putAside(ctx, h, arrange(existing[h.endpoint], r.record.Replaces)); err != nil {
@@ -80,6 +86,26 @@ func (r *run) stage(ctx context.Context) error {
 		}
 		return r.start(ctx, h)
 	})
+}
+
+// unmoved tells whether the alias is still as it was when the target was chosen.
+func (r *run) unmoved(ctx context.Context) error {
+	service, err := r.opt.Store.Service(ctx, r.record.Service)
+	if err != nil {
+		return fmt.Errorf("read service %s: %w", r.record.Service, err)
+	}
+	if now := service.Aliases[r.env.Name]; now.Index != r.alias.Index {
+		return fmt.Errorf("%s points at %s by now: %w", r.env.Name, now.Value, catalog.ErrMoved)
+	}
+	return nil
+}
+
+// release is the record of what the deployment brings to its target.
+func (r *run) release(state catalog.ReleaseState) catalog.Release {
+	return catalog.Release{
+		ID: r.record.Release, Revision: r.record.Revision, Images: r.images,
+		Deployment: r.record.ID, State: state, At: r.opt.Now().UTC(),
+	}
 }
 
 // existing lists what each host has of the target.
@@ -155,7 +181,7 @@ func (r *run) putAside(ctx context.Context, h host, l leftovers) error {
 		r.step(h, c.Name, "removed what an earlier deployment left")
 	}
 	for _, c := range slices.Backward(l.keep) { // who depends on others stops first
-		if err := h.Stop(ctx, c.ID, defaultStopGrace); err != nil {
+		if err := h.Stop(ctx, c.ID, r.grace(c)); err != nil {
 			return fmt.Errorf("stop %s: %w", c.Name, err)
 		}
 		if strings.HasSuffix(c.Name, previousSuffix) {
@@ -167,6 +193,17 @@ func (r *run) putAside(ctx context.Context, h host, l leftovers) error {
 		r.step(h, c.Name, "stopped the standby and put it aside")
 	}
 	return nil
+}
+
+// grace is how long a container of the target may take to end: what the file
+// says of its part now, as the one it was started from is not at hand.
+func (r *run) grace(c catalog.Container) time.Duration {
+	for _, part := range r.spec.Parts {
+		if part.Name == c.Labels[catalog.LabelPart] && part.StopGrace > 0 {
+			return part.StopGrace
+		}
+	}
+	return defaultStopGrace
 }
 
 // discard stops and removes a container.
@@ -189,6 +226,9 @@ func (r *run) start(ctx context.Context, h host) error {
 			return err
 		}
 		id, err := h.Create(ctx, c.ContainerSpec)
+		if errors.Is(err, catalog.ErrNameTaken) {
+			return fmt.Errorf("create %s: a container that is not Teal's has that name; rename or remove it: %w", c.Name, err)
+		}
 		if err != nil {
 			return fmt.Errorf("create %s: %w", c.Name, err)
 		}

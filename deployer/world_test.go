@@ -37,6 +37,7 @@ type world struct {
 	inFlight    map[catalog.Target]int
 	deaf        map[string]bool // hosts that do not answer
 	created     int
+	stops       int
 	wrote       []catalog.DeploymentState
 
 	// on is called, without the lock, before an operation; an error is its answer.
@@ -124,6 +125,19 @@ func (w *world) stopAll(host string, target catalog.Target) {
 	}
 }
 
+// health is what Docker's HEALTHCHECK says of a part, everywhere.
+func (w *world) health(part, status string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, cs := range w.containers {
+		for _, c := range cs {
+			if c.Labels[catalog.LabelPart] == part {
+				c.Health = status
+			}
+		}
+	}
+}
+
 // instances is what the registrator makes of the containers.
 func (w *world) instances() []catalog.Instance {
 	var all []catalog.Instance
@@ -176,6 +190,9 @@ func (w *world) Flip(ctx context.Context, f catalog.Flip) (uint64, error) {
 		if !slices.ContainsFunc(w.instances(), func(i catalog.Instance) bool { return i.ID == g.ID && i.Routable() }) {
 			return 0, fmt.Errorf("%s: %w", g.ID, catalog.ErrUnhealthy)
 		}
+	}
+	if w.aliases[f.Alias].Value.String() == f.To.String() {
+		panic("Consul does not count the same value as a change")
 	}
 	w.index++
 	w.aliases[f.Alias] = catalog.Alias{Name: f.Alias, Value: f.To, Index: w.index}
@@ -373,7 +390,7 @@ func (e engine) Create(ctx context.Context, spec catalog.ContainerSpec) (string,
 	defer e.mu.Unlock()
 	for _, c := range e.containers[e.name] {
 		if c.Name == spec.Name {
-			return "", fmt.Errorf("%s is there already", spec.Name)
+			return "", fmt.Errorf("create %s: %w", spec.Name, catalog.ErrNameTaken)
 		}
 	}
 	e.created++
@@ -414,7 +431,12 @@ func (e engine) Stop(ctx context.Context, id string, grace time.Duration) error 
 	if err := e.before(ctx, "stop", id); err != nil {
 		return err
 	}
-	return e.with(id, func(c *catalog.Container) { c.Running = false })
+	return e.with(id, func(c *catalog.Container) {
+		if c.Running {
+			e.stops++
+		}
+		c.Running = false
+	})
 }
 
 func (e engine) Rename(ctx context.Context, id, name string) error {

@@ -69,8 +69,8 @@ func (d *dispatch) answerUnmatched(t *Table, m Match, ask Ask) *Answer {
 // names lists what can be asked of a service.
 func (t *Table) names(service string, preview bool) []string {
 	var names []string
-	for _, l := range t.listing {
-		if l.Route.Service == service && (preview || !l.Route.Preview) && !slices.Contains(names, l.Route.Name) {
+	for _, l := range t.part(service).listing {
+		if (preview || !l.Route.Preview) && !slices.Contains(names, l.Route.Name) {
 			names = append(names, l.Route.Name)
 		}
 	}

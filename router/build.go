@@ -27,18 +27,20 @@ type BuildOptions struct {
 func Build(s catalog.Snapshot, opt BuildOptions) (*Table, []catalog.Problem) {
 	b := &builder{opt: opt, declaredHosts: map[string]bool{}, table: &Table{
 		snapshot: s,
-		problems: slices.Clone(s.Problems),
 		domain:   strings.ToLower(strings.Trim(opt.Domain, ".")),
-		hosts:    map[string]*paths{},
-		named:    map[string]*Route{},
-		pools:    map[poolKey]*pool{},
+		hosts:    make(map[string]*paths, 4*len(s.Services)),
+		named:    make(map[string]*Route, 3*len(s.Services)),
+		pools:    make(map[poolKey]*pool, 2*len(s.Services)),
+		parts:    make(map[string]*part, len(s.Services)),
 	}}
 	if b.opt.Timeout <= 0 {
 		b.opt.Timeout = DefaultTimeout
 	}
-	names := slices.Sorted(maps.Keys(s.Services))
+	for _, p := range s.Problems {
+		b.add(p)
+	}
 	var built []*serviceBuilder
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(s.Services)) {
 		if sb := b.service(name, s.Services[name]); sb != nil {
 			built = append(built, sb)
 		}
@@ -47,7 +49,6 @@ func Build(s catalog.Snapshot, opt BuildOptions) (*Table, []catalog.Problem) {
 	for _, sb := range built {
 		sb.addDeclared()
 	}
-	slices.SortStableFunc(b.table.listing, func(x, y Listing) int { return cmp.Compare(x.Route.Service, y.Route.Service) })
 	return b.table, b.table.problems
 }
 
@@ -67,15 +68,31 @@ func (b *builder) service(key string, s *catalog.Service) *serviceBuilder {
 	}
 	sb := &serviceBuilder{builder: b, name: key, service: s, pools: map[catalog.Target]*pool{}, aliases: map[string]*Route{}}
 	sb.addPools()
+	sb.targets = sortedTargets(sb.pools)
+	b.part(key).targets = sb.targets
 	sb.addAliases()
 	sb.addTargets()
 	return sb
 }
 
 func (b *builder) problem(service, subject, format string, args ...any) {
-	b.table.problems = append(b.table.problems, catalog.Problem{
-		Service: service, Subject: subject, Message: fmt.Sprintf(format, args...),
-	})
+	b.add(catalog.Problem{Service: service, Subject: subject, Message: fmt.Sprintf(format, args...)})
+}
+
+func (b *builder) add(p catalog.Problem) {
+	b.table.problems = append(b.table.problems, p)
+	part := b.part(p.Service)
+	part.problems = append(part.problems, p)
+}
+
+// part is that of a service, made on first use.
+func (b *builder) part(service string) *part {
+	p, ok := b.table.parts[service]
+	if !ok {
+		p = &part{}
+		b.table.parts[service] = p
+	}
+	return p
 }
 
 // serviceBuilder builds what belongs to one service.
@@ -84,6 +101,7 @@ type serviceBuilder struct {
 	name    string
 	service *catalog.Service
 	pools   map[catalog.Target]*pool
+	targets []catalog.Target // of the pools, ordered by name
 	aliases map[string]*Route
 }
 
@@ -155,7 +173,7 @@ func (b *serviceBuilder) addAliases() {
 		}
 		b.addAlias(name, b.service.Aliases[name].Value)
 	}
-	for _, t := range b.targets() {
+	for _, t := range b.targets {
 		if _, taken := b.aliases[t.String()]; t.Colour == "" && !taken {
 			b.addAlias(t.Environment, catalog.PointTo(t))
 		}
@@ -198,7 +216,7 @@ func (b *serviceBuilder) addAlias(name string, v catalog.AliasValue) {
 // choices names the targets there are, for a sentence.
 func (b *serviceBuilder) choices() string {
 	names := make([]string, 0, 2)
-	for _, t := range b.targets() {
+	for _, t := range b.targets {
 		names = append(names, t.String())
 	}
 	if len(names) == 0 {
@@ -209,7 +227,7 @@ func (b *serviceBuilder) choices() string {
 
 // addTargets makes each target reachable by its own name.
 func (b *serviceBuilder) addTargets() {
-	for _, t := range b.targets() {
+	for _, t := range b.targets {
 		if _, taken := b.aliases[t.String()]; taken {
 			continue // an uncoloured target's name is its alias
 		}
@@ -254,9 +272,6 @@ func (b *serviceBuilder) share(r *Route, wanted func(catalog.Target) bool) {
 // maxTimeoutMS keeps a configured timeout within what a Duration holds.
 const maxTimeoutMS = 24 * 60 * 60 * 1000
 
-// targets lists the service's targets, ordered by name.
-func (b *serviceBuilder) targets() []catalog.Target { return sortedTargets(b.pools) }
-
 // reachable makes a route reachable as <service>.<name>.<domain> and as
 // /<service>@<name>/.
 func (b *serviceBuilder) reachable(r *Route) {
@@ -276,7 +291,8 @@ func (b *serviceBuilder) host(name string, r *Route) {
 }
 
 func (b *serviceBuilder) list(host, path string, r *Route) {
-	b.table.listing = append(b.table.listing, Listing{Host: host, Path: path, Route: r})
+	part := b.part(b.name)
+	part.listing = append(part.listing, Listing{Host: host, Path: path, Route: r})
 }
 
 func sortedTargets[V any](m map[catalog.Target]V) []catalog.Target {

@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -70,11 +71,18 @@ func TestZeroInFlightIsForEver(t *testing.T) {
 	var stop atomic.Bool
 	var wrong, claims atomic.Int64
 	var workers sync.WaitGroup
-	for range 16 {
+	// Half of the requests take long to look up, so that many swaps happen between
+	// a claim's first look at the table and its count.
+	slow := Ask{Host: "any", Path: "/web@production/" + strings.Repeat("%41", 20_000)}
+	for n := range 16 {
+		ask := askWeb
+		if n%2 == 0 {
+			ask = slow
+		}
 		workers.Go(func() {
 			for !stop.Load() {
 				var c Claim
-				if p.dispatch.begin(&c, askWeb) != nil {
+				if p.dispatch.begin(&c, ask) != nil {
 					wrong.Add(1)
 					return
 				}

@@ -28,7 +28,7 @@ func (b *serviceBuilder) declaredRoute(d catalog.Route) (*Route, bool) {
 		return nil, false
 	}
 	r := *bound
-	r.Strip = d.Strip
+	r.Strip, r.declared = d.Strip, true
 	return &r, true
 }
 
@@ -52,7 +52,7 @@ func (b *serviceBuilder) claimRoute(r *Route, d catalog.Route) {
 		b.problem(d.String(), "route %s is already declared by %s, which keeps it; take it out of one of the two service files", d, taken.Service)
 		return
 	}
-	b.table.listing = append(b.table.listing, Listing{Host: host, Path: parsed.Path, Declared: true, Route: r})
+	b.list(host, parsed.Path, r)
 }
 
 // site is where routes of a host are declared, and whether the host is a stable

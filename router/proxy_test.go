@@ -160,9 +160,9 @@ func TestASlowUploadIsNoSlowAnswer(t *testing.T) {
 	w.apply(7, s)
 	body, pipe := io.Pipe()
 	go func() {
-		for range 4 {
-			time.Sleep(100 * time.Millisecond) // a client that takes its time
-			_, _ = io.WriteString(pipe, "x")
+		for range 2 {
+			time.Sleep(400 * time.Millisecond) // a client that takes its time
+			_, _ = io.WriteString(pipe, "xx")
 		}
 		_ = pipe.Close()
 	}()

@@ -21,8 +21,9 @@ type Route struct {
 	Strip   bool               // take the matched path prefix off
 	Preview bool               // answers to preview networks only
 
-	shares []share // the targets that have somebody to answer
-	total  int     // the sum of their weights
+	declared bool    // by the service itself, not given by Teal
+	shares   []share // the targets that have somebody to answer
+	total    int     // the sum of their weights
 }
 
 // share is one target's part of a route, as an interval of [0, total).

@@ -1,6 +1,8 @@
 package router
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"teal/catalog"
@@ -16,7 +18,14 @@ type Table struct {
 	named    map[string]*Route // the path form, by "service@name"
 	anyHost  paths             // declared routes that name no host
 	pools    map[poolKey]*pool
+	parts    map[string]*part // by service
+}
+
+// part is what people are shown of one service.
+type part struct {
+	targets  []catalog.Target // ordered by name
 	listing  []Listing
+	problems []catalog.Problem
 }
 
 // poolKey names a target of a service.
@@ -27,10 +36,9 @@ type poolKey struct {
 
 // Listing is one way to reach a route, for people to read.
 type Listing struct {
-	Host     string // empty for any host
-	Path     string // a prefix
-	Declared bool   // by the service itself, not given by Teal
-	Route    *Route
+	Host  string // empty for any host
+	Path  string // a prefix
+	Route *Route
 }
 
 // Match is what Lookup found.
@@ -87,7 +95,21 @@ func (t *Table) byName(plain string) (r *Route, bare bool) {
 }
 
 // Listing is every way to reach a route, ordered by service.
-func (t *Table) Listing() []Listing { return t.listing }
+func (t *Table) Listing() []Listing {
+	var all []Listing
+	for _, service := range slices.Sorted(maps.Keys(t.parts)) {
+		all = append(all, t.parts[service].listing...)
+	}
+	return all
+}
+
+// part is that of a service, an empty one where nothing is known of it.
+func (t *Table) part(service string) *part {
+	if p, ok := t.parts[service]; ok {
+		return p
+	}
+	return &part{}
+}
 
 // Problems is what was wrong with the snapshot the table was built from.
 func (t *Table) Problems() []catalog.Problem { return t.problems }

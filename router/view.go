@@ -109,12 +109,7 @@ func (v viewer) service(name string, s *catalog.Service) serviceView {
 		Name: name, Description: c.Description, Owner: c.Owner, Source: c.Source, Docs: c.Docs,
 		Default: s.DefaultAlias(), URI: v.uris.of(name, "", s.DefaultAlias()),
 		Routes: v.declared(name), Aliases: v.aliases(name, s), Targets: v.targets(name, s),
-		Problems: []catalog.Problem{},
-	}
-	for _, p := range v.table.problems {
-		if p.Service == name {
-			view.Problems = append(view.Problems, p)
-		}
+		Problems: append([]catalog.Problem{}, v.table.part(name).problems...),
 	}
 	return view
 }
@@ -130,7 +125,7 @@ func (v viewer) aliases(service string, s *catalog.Service) []aliasView {
 		}
 		views = append(views, view)
 	}
-	for _, t := range v.targetsOf(service) {
+	for _, t := range v.table.part(service).targets {
 		if _, keyed := s.Aliases[t.Environment]; t.Colour == "" && !keyed {
 			view := v.alias(service, t.Environment, catalog.PointTo(t))
 			view.Implied = true
@@ -148,20 +143,9 @@ func (v viewer) alias(service, name string, value catalog.AliasValue) aliasView 
 	return view
 }
 
-func (v viewer) targetsOf(service string) []catalog.Target {
-	var ts []catalog.Target
-	for key := range v.table.pools {
-		if key.service == service {
-			ts = append(ts, key.target)
-		}
-	}
-	slices.SortFunc(ts, compareTargets)
-	return ts
-}
-
 func (v viewer) targets(service string, s *catalog.Service) []targetView {
 	views := []targetView{}
-	for _, t := range v.targetsOf(service) {
+	for _, t := range v.table.part(service).targets {
 		views = append(views, v.target(service, s, t))
 	}
 	return views
@@ -228,8 +212,8 @@ func goneInstance(service string, t catalog.Target, key string, inFlight int64) 
 // declared shows the routes a service declares itself.
 func (v viewer) declared(service string) []routeView {
 	views := []routeView{}
-	for _, l := range v.table.listing {
-		if l.Route.Service == service && l.Declared {
+	for _, l := range v.table.part(service).listing {
+		if l.Route.declared {
 			views = append(views, v.route(l))
 		}
 	}
@@ -238,8 +222,8 @@ func (v viewer) declared(service string) []routeView {
 
 // routes shows every way to reach anything.
 func (v viewer) routes() []routeView {
-	views := make([]routeView, 0, len(v.table.listing))
-	for _, l := range v.table.listing {
+	views := []routeView{}
+	for _, l := range v.table.Listing() {
 		views = append(views, v.route(l))
 	}
 	slices.SortStableFunc(views, func(a, b routeView) int {

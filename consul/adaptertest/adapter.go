@@ -35,6 +35,7 @@ func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
 		"deployments are listed oldest first":         deploymentsInOrder,
 		"a service is read whole":                     serviceReadWhole,
 		"the watch follows everything":                watchFollows,
+		"the watch does not echo":                     watchDoesNotEcho,
 		"the watch shows what it can't read":          watchShowsProblems,
 		"a router's record lives as long as it runs":  routerRecord,
 		"a registration is read back as written":      registration,

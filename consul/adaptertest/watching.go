@@ -133,3 +133,17 @@ func routerRecord(t *testing.T, w *world) {
 	require.NoError(t, err)
 	require.Empty(t, list)
 }
+
+// A router writes its record whenever the alias index moves. Were its own
+// record to move that index, it would write for ever.
+func watchDoesNotEcho(t *testing.T, w *world) {
+	snapshots := w.watch(t)
+	first := <-snapshots
+	for range 5 {
+		w.put(t, w.keys.Router("r1"), "{}")
+	}
+	w.put(t, w.keys.Alias(w.service, "production"), "blue-production")
+	next := <-snapshots
+	require.Contains(t, next.Services, w.service, "the writes before made no snapshot")
+	require.Greater(t, next.AliasIndex, first.AliasIndex)
+}

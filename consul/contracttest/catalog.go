@@ -122,6 +122,9 @@ func healthWakes(t *testing.T, e *env) {
 	e.setTTL(e.name("web"), check, api.HealthCritical)
 	web.wakes("for a check")
 	web.settled()
+	require.NoError(t, e.agent().CheckDeregister(check))
+	web.wakes("for the loss of a check")
+	web.settled()
 
 	second := &api.AgentServiceRegistration{ID: e.name("web-2"), Name: e.name("web")}
 	e.register(second)
@@ -140,6 +143,8 @@ func healthWakes(t *testing.T, e *env) {
 
 func unknownServiceWakes(_ *testing.T, e *env) {
 	web := e.watchHealth(e.name("web"))
+	e.register(&api.AgentServiceRegistration{Name: e.name("other")})
+	web.sleeps("for another service")
 	e.register(&api.AgentServiceRegistration{Name: e.name("web")})
 	web.wakes("for the first instance")
 }
@@ -157,7 +162,7 @@ func stateWakes(_ *testing.T, e *env) {
 	critical.wakes("for a check that recovers")
 }
 
-func nodeWakes(_ *testing.T, e *env) {
+func nodeWakes(t *testing.T, e *env) {
 	check := e.ttlService("web", api.HealthPassing)
 	node := e.node()
 	checks := e.watch(func(q *api.QueryOptions) (*api.QueryMeta, error) {
@@ -166,6 +171,9 @@ func nodeWakes(_ *testing.T, e *env) {
 	})
 	e.setTTL(e.name("web"), check, api.HealthCritical)
 	checks.wakes("for a check of the node")
+	checks.settled()
+	require.NoError(t, e.agent().CheckDeregister(check))
+	checks.wakes("for the loss of a check")
 }
 
 func catalogWakes(t *testing.T, e *env) {

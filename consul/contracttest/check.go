@@ -21,7 +21,7 @@ var checkContracts = []contract{
 	{name: "check by HTTP over TLS", run: checkHTTPS},
 	{name: "check by TCP", run: checkTCP},
 	{name: "check counts failures and successes", run: checkThresholds},
-	{name: "check of a removed service stops", run: checkStops},
+	{name: "check stops when its service goes or moves", run: checkStops},
 }
 
 func checkTTL(t *testing.T, e *env) {
@@ -169,13 +169,20 @@ func checkThresholds(t *testing.T, e *env) {
 }
 
 func checkStops(t *testing.T, e *env) {
-	removed, kept := newEndpoint(t, httptest.NewServer), newEndpoint(t, httptest.NewServer)
-	for name, target := range map[string]*endpoint{"removed": removed, "kept": kept} {
+	removed, moved, kept := newEndpoint(t, httptest.NewServer), newEndpoint(t, httptest.NewServer), newEndpoint(t, httptest.NewServer)
+	check := func(name string, target *endpoint) {
+		t.Helper()
 		e.register(&api.AgentServiceRegistration{Name: e.name(name), Check: &api.AgentServiceCheck{HTTP: target.URL, Interval: "1s"}})
 		e.awaitStatus(e.name(name), "service:"+e.name(name), api.HealthPassing)
 	}
+	check("removed", removed)
+	check("moved", moved)
+	check("kept", kept)
+
 	require.NoError(t, e.agent().ServiceDeregister(e.name("removed")))
-	hits, other := removed.hits.Load(), kept.hits.Load()
-	e.eventually(func(c *assert.CollectT) { assert.Greater(c, kept.hits.Load(), other+2) })
-	require.LessOrEqual(t, removed.hits.Load(), hits+1, "one may have been under way")
+	check("moved", kept)
+	gone, left, seen := removed.hits.Load(), moved.hits.Load(), kept.hits.Load()
+	e.eventually(func(c *assert.CollectT) { assert.Greater(c, kept.hits.Load(), seen+5) })
+	require.LessOrEqual(t, removed.hits.Load(), gone+1, "one may have been under way")
+	require.LessOrEqual(t, moved.hits.Load(), left+1, "one may have been under way")
 }

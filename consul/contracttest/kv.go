@@ -18,8 +18,9 @@ var kvContracts = []contract{
 	{name: "kv list and keys", run: kvList},
 	{name: "kv list index is the prefix's", run: kvListIndex},
 	{name: "kv list wakes for its prefix only", run: kvListWakes},
-	{name: "kv list of nothing wakes for the first key only", run: kvEmptyListWakes},
+	{name: "kv list of nothing wakes for the first key", run: kvEmptyListWakes},
 	{name: "kv get wakes", run: kvGetWakes},
+	{name: "kv get of nothing wakes for its key only", run: kvMissingGetWakes},
 	{name: "kv limits", run: kvLimits},
 	{name: "kv bare requests", run: kvBare},
 }
@@ -185,18 +186,32 @@ func kvListWakes(t *testing.T, e *env) {
 }
 
 func kvEmptyListWakes(_ *testing.T, e *env) {
+	// It may wake for other keys too: nothing has no index of its own.
 	list := e.watchList(e.key("p/"))
 	e.put(e.key("p/a"), "x")
 	list.wakes("for the first key")
 }
 
-func kvGetWakes(t *testing.T, e *env) {
-	key := e.key("a")
-	e.put(key, "x")
-	get := e.watch(func(q *api.QueryOptions) (*api.QueryMeta, error) {
+func (e *env) watchKey(key string) *watcher {
+	e.t.Helper()
+	return e.watch(func(q *api.QueryOptions) (*api.QueryMeta, error) {
 		_, meta, err := e.kv().Get(key, q)
 		return meta, err
 	})
+}
+
+func kvMissingGetWakes(_ *testing.T, e *env) {
+	get := e.watchKey(e.key("a"))
+	e.put(e.key("b"), "x")
+	get.sleeps("for another key")
+	e.put(e.key("a"), "x")
+	get.wakes("for the key")
+}
+
+func kvGetWakes(t *testing.T, e *env) {
+	key := e.key("a")
+	e.put(key, "x")
+	get := e.watchKey(key)
 	e.put(key+"b", "x")
 	get.sleeps("for another key")
 	e.put(key, "y")

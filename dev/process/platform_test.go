@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == asProgram {
 		os.Exit(program.Main(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == asPlatform {
+		os.Exit(platformMain())
+	}
 	os.Exit(m.Run())
 }
 

@@ -17,8 +17,9 @@ const (
 type answer struct {
 	body  any
 	index uint64
-	// missing marks that there is nothing: a query that finds nothing twice in
-	// a row keeps blocking, whatever happens elsewhere.
+	// missing marks a single record that doesn't exist, whose index is that of
+	// its whole table: a query that finds it missing twice in a row keeps
+	// blocking, whatever happens to others.
 	missing bool
 }
 

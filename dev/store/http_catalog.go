@@ -112,7 +112,7 @@ func (s *Store) catalogService(r *http.Request, name string) (reply, error) {
 		for _, svc := range st.instances(name, tags) {
 			views = append(views, newCatalogServiceView(st.node, svc))
 		}
-		return answer{body: views, index: st.catalogIndex(name), missing: len(views) == 0}
+		return answer{body: views, index: st.catalogIndex(name)}
 	}))
 }
 
@@ -134,8 +134,7 @@ func (s *Store) healthService(r *http.Request, name string) (reply, error) {
 				views = append(views, view)
 			}
 		}
-		_, exists := st.serviceIndex[name]
-		return answer{body: views, index: st.catalogIndex(name), missing: !exists}
+		return answer{body: views, index: st.catalogIndex(name)}
 	}))
 }
 

@@ -40,7 +40,7 @@ func (s *Store) getKey(r *http.Request, key string) (reply, error) {
 		}
 		return answer{body: []*kvEntry{e}, index: e.ModifyIndex}
 	})
-	if err == nil && !found.missing && r.URL.Query().Has("raw") {
+	if err == nil && found.body != nil && r.URL.Query().Has("raw") {
 		found.body = append([]byte{}, found.body.([]*kvEntry)[0].Value...)
 	}
 	return orNotFound(found, err)
@@ -48,24 +48,24 @@ func (s *Store) getKey(r *http.Request, key string) (reply, error) {
 
 func (s *Store) getTree(r *http.Request, prefix string) (reply, error) {
 	return orNotFound(s.query(r, topicKV, func(st *state) answer {
-		entries := st.kv.list(prefix)
-		if len(entries) == 0 {
-			return answer{index: st.kv.prefixIndex(prefix), missing: true}
+		found := answer{index: st.kv.prefixIndex(prefix)}
+		if entries := st.kv.list(prefix); len(entries) > 0 {
+			found.body = entries
 		}
-		return answer{body: entries, index: st.kv.prefixIndex(prefix)}
+		return found
 	}))
 }
 
+// getKeys answers names. The root exists even if it holds nothing.
 func (s *Store) getKeys(r *http.Request, prefix string) (reply, error) {
 	separator := r.URL.Query().Get("separator")
-	found, err := s.query(r, topicKV, func(st *state) answer {
-		keys := cutKeys(st.kv.keysUnder(prefix), len(prefix), separator)
-		return answer{body: keys, index: st.kv.prefixIndex(prefix), missing: len(keys) == 0}
-	})
-	if prefix == "" { // the root always exists
-		return queried(found, err)
-	}
-	return orNotFound(found, err)
+	return orNotFound(s.query(r, topicKV, func(st *state) answer {
+		found := answer{index: st.kv.prefixIndex(prefix)}
+		if keys := cutKeys(st.kv.keysUnder(prefix), len(prefix), separator); len(keys) > 0 || prefix == "" {
+			found.body = keys
+		}
+		return found
+	}))
 }
 
 // cutKeys returns the keys, cut after the first separator beyond the prefix.
@@ -82,9 +82,9 @@ func cutKeys(keys []string, prefix int, separator string) []string {
 	return slices.Compact(cut)
 }
 
-// orNotFound answers 404 without a body for what is missing.
+// orNotFound answers 404 if there is nothing to show.
 func orNotFound(found answer, err error) (reply, error) {
-	if err == nil && found.missing {
+	if err == nil && found.body == nil {
 		return reply{status: http.StatusNotFound, index: found.index}, nil
 	}
 	return queried(found, err)

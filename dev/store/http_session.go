@@ -113,7 +113,10 @@ func (s *Store) sessionInfo(r *http.Request, id string) (reply, error) {
 	if id == "" {
 		return reply{}, errMissingSessionID
 	}
-	return s.sessions(r, func(each *session) bool { return each.ID == id })
+	return queried(s.query(r, topicSessions, func(st *state) answer {
+		list := st.sortedSessions(func(each *session) bool { return each.ID == id })
+		return answer{body: list, index: st.sessionsIndex, missing: len(list) == 0}
+	}))
 }
 
 func (s *Store) sessionList(r *http.Request, _ string) (reply, error) {
