@@ -1,0 +1,108 @@
+package integration
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// An arrow is where a room's imports may point, beside the standard library:
+// other rooms, and the SDKs that it alone knows. A room is a top-level folder;
+// tests may import what they need.
+var arrows = map[string][]string{
+	"teal/catalog":     {},
+	"teal/templates":   {},
+	"teal/router":      {"teal/catalog", "teal/templates"},
+	"teal/registrator": {"teal/catalog"},
+	"teal/deployer":    {"teal/catalog"},
+	"teal/consul":      {"teal/catalog", consulSDK},
+	"teal/docker":      {"teal/catalog", dockerSDK},
+	"teal/dev":         {"teal/catalog", "teal/router", "teal/registrator", "teal/deployer", "teal/consul", "teal/docker"},
+	"teal/cmd": {
+		"teal/catalog", "teal/router", "teal/registrator", "teal/deployer", "teal/consul", "teal/docker", "teal/dev",
+	},
+	"teal/integration": {"teal", dockerSDK, consulSDK},
+	"teal/examples":    {},
+	"teal/bench":       {"teal"},
+}
+
+const (
+	consulSDK = "github.com/hashicorp/consul"
+	dockerSDK = "github.com/docker/docker"
+)
+
+// pkg is what `go list` tells of a package.
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, p := range listPackages(t) {
+		room := roomOf(p.ImportPath)
+		allowed, known := arrows[room]
+		require.True(t, known, "%s is in no room of the architecture; see docs/ARCHITECTURE.md", p.ImportPath)
+		for _, imported := range p.Imports {
+			if watched(imported) && !within(imported, room) {
+				require.True(t, withinAny(imported, allowed), "%s may not import %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+// The vocabulary depends on the standard library alone.
+func TestCatalogNeedsOnlyTheStandardLibrary(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if roomOf(p.ImportPath) != "teal/catalog" {
+			continue
+		}
+		for _, imported := range p.Imports {
+			first, _, _ := strings.Cut(imported, "/")
+			require.NotContains(t, first, ".", "%s imports %s", p.ImportPath, imported)
+		}
+	}
+}
+
+func listPackages(t *testing.T) []pkg {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "teal/...").Output()
+	require.NoError(t, err)
+	decoder := json.NewDecoder(strings.NewReader(string(out)))
+	var list []pkg
+	for {
+		var p pkg
+		err := decoder.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return list
+		}
+		require.NoError(t, err)
+		list = append(list, p)
+	}
+}
+
+// roomOf is the top-level folder of a package, as an import path.
+func roomOf(path string) string {
+	parts := strings.SplitN(path, "/", 3)
+	return strings.Join(parts[:min(2, len(parts))], "/")
+}
+
+// watched tells whether an import is one that arrows speak about.
+func watched(path string) bool {
+	return withinAny(path, []string{"teal", consulSDK, dockerSDK})
+}
+
+func withinAny(path string, rooms []string) bool {
+	for _, room := range rooms {
+		if within(path, room) {
+			return true
+		}
+	}
+	return false
+}
+
+func within(path, room string) bool { return path == room || strings.HasPrefix(path, room+"/") }
