@@ -106,8 +106,14 @@ func TestTheEndOfThePlatformEndsItsProcesses(t *testing.T) {
 	for _, port := range ports {
 		require.False(t, listening(port))
 	}
-	for range changes { // it is closed
-	}
+	require.Eventually(t, func() bool {
+		select {
+		case _, open := <-changes:
+			return !open
+		default:
+			return false
+		}
+	}, 5*time.Second, 10*time.Millisecond, "the channel is not closed")
 	require.ErrorContains(t, p.Ping(t.Context()), "has ended")
 	require.ErrorContains(t, p.Start(t.Context(), "web0"), "has ended")
 	_, err = p.Changes(t.Context())
@@ -185,4 +191,29 @@ func TestTheEnvironment(t *testing.T) {
 	require.Contains(t, logs, "PORT_53=")
 	require.NotContains(t, lines, "PORT=1", "the free port takes its place")
 	require.NotContains(t, logs, "CONSUL_HTTP_ADDR")
+}
+
+func TestWhatAProcessHasStartedEndsWithIt(t *testing.T) {
+	p := process.New(process.Options{Images: map[string]process.Image{"shell": {Command: []string{"/bin/sh", "-c", "sleep 1000 & echo $!"}}}})
+	ctx, end := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	id, err := p.Create(t.Context(), catalog.ContainerSpec{Name: "shell", Image: "shell"})
+	require.NoError(t, err)
+	require.NoError(t, p.Start(t.Context(), id))
+	require.Eventually(t, func() bool { return !running(t, p) }, 10*time.Second, 10*time.Millisecond)
+	logs, err := p.Logs(t.Context(), id, 1)
+	require.NoError(t, err)
+	child, err := strconv.Atoi(strings.TrimSpace(logs))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return !alive(child) }, 10*time.Second, 10*time.Millisecond)
+	end()
+	require.NoError(t, <-done)
+}
+
+// alive tells whether a process runs; one that has ended but that nobody has
+// asked about does not.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
