@@ -219,8 +219,10 @@ func TestAdminReads(t *testing.T) {
 	require.Contains(t, body, `"path": "/web@green-production/"`)
 	_, body = w.adminGet("/readyz")
 	require.Contains(t, body, `"applied": 7`)
-	for path, want := range map[string]int{"/v1/services/nobody": 404, "/v1/services/nobody/targets/blue-production": 404,
-		"/v1/services/web/targets/b%20c": 400, "/nothing": 404, "/healthz": 200, "/metrics": 200} {
+	for path, want := range map[string]int{
+		"/v1/services/nobody": 404, "/v1/services/nobody/targets/blue-production": 404,
+		"/v1/services/web/targets/b%20c": 400, "/nothing": 404, "/healthz": 200, "/metrics": 200,
+	} {
 		res, body := w.adminGet(path)
 		require.Equal(t, want, res.StatusCode, "%s: %s", path, body)
 	}

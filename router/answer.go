@@ -46,24 +46,32 @@ type Answer struct {
 }
 
 func answerStarting() *Answer {
-	return &Answer{Status: http.StatusServiceUnavailable, Code: CodeStarting,
-		Message: "This router has just started and has not read the service catalogue yet. Try again in a second."}
+	return &Answer{
+		Status: http.StatusServiceUnavailable, Code: CodeStarting,
+		Message: "This router has just started and has not read the service catalogue yet. Try again in a second.",
+	}
 }
 
 // answerUnmatched says why nothing was found.
 func (d *dispatch) answerUnmatched(t *Table, m Match, ask Ask) *Answer {
 	if m.Ambiguous {
-		return &Answer{Status: http.StatusBadRequest, Code: CodeAmbiguous,
-			Message: "The path can be read in more than one way: it has an empty or dot segment, or an escaped slash, backslash or dot. Write it plainly."}
+		return &Answer{
+			Status: http.StatusBadRequest, Code: CodeAmbiguous,
+			Message: "The path can be read in more than one way: it has an empty or dot segment, or an escaped slash, backslash or dot. Write it plainly.",
+		}
 	}
 	service, name := t.asked(ask.Host, ask.Path)
 	if _, known := t.snapshot.Services[service]; !known || name == "" {
-		return &Answer{Status: http.StatusNotFound, Code: CodeUnknown,
-			Message: fmt.Sprintf("No service answers for host %q and this path. Check the spelling, or look at the router's catalogue page.", bareHost(ask.Host))}
+		return &Answer{
+			Status: http.StatusNotFound, Code: CodeUnknown,
+			Message: fmt.Sprintf("No service answers for host %q and this path. Check the spelling, or look at the router's catalogue page.", bareHost(ask.Host)),
+		}
 	}
 	names := strings.Join(t.names(service, d.preview.has(ask.Peer)), ", ")
-	return &Answer{Status: http.StatusNotFound, Code: CodeUnknown, Service: service,
-		Message: fmt.Sprintf("Service %s has no alias or target called %q; it has: %s.", service, name, names)}
+	return &Answer{
+		Status: http.StatusNotFound, Code: CodeUnknown, Service: service,
+		Message: fmt.Sprintf("Service %s has no alias or target called %q; it has: %s.", service, name, names),
+	}
 }
 
 // names lists what can be asked of a service.
@@ -79,15 +87,19 @@ func (t *Table) names(service string, preview bool) []string {
 }
 
 func answerPreview(r *Route) *Answer {
-	return &Answer{Status: http.StatusForbidden, Code: CodePreview, Service: r.Service, Target: r.Name,
-		Message: fmt.Sprintf("Target %s of %s gets no requests through an alias and answers only to preview networks. Ask from such a network, or flip an alias to it.", r.Name, r.Service)}
+	return &Answer{
+		Status: http.StatusForbidden, Code: CodePreview, Service: r.Service, Target: r.Name,
+		Message: fmt.Sprintf("Target %s of %s gets no requests through an alias and answers only to preview networks. Ask from such a network, or flip an alias to it.", r.Name, r.Service),
+	}
 }
 
 // answerSlash sends /web@production to /web@production/, so that relative links
 // work.
 func answerSlash(path string) *Answer {
-	return &Answer{Status: http.StatusPermanentRedirect, Location: path + "/",
-		Message: "The same with a slash at the end."}
+	return &Answer{
+		Status: http.StatusPermanentRedirect, Location: path + "/",
+		Message: "The same with a slash at the end.",
+	}
 }
 
 func answerNobody(r *Route) *Answer {
@@ -109,8 +121,10 @@ func answerNobody(r *Route) *Answer {
 // answerFor is an answer about an instance that was claimed.
 func (c *Claim) answerFor(status int, code, what string) *Answer {
 	r := c.Match.Route
-	return &Answer{Status: status, Code: code, Service: r.Service, Alias: r.Alias, Target: c.Target(),
-		Message: fmt.Sprintf("An instance of %s of %s %s", c.Target(), r.Service, what)}
+	return &Answer{
+		Status: status, Code: code, Service: r.Service, Alias: r.Alias, Target: c.Target(),
+		Message: fmt.Sprintf("An instance of %s of %s %s", c.Target(), r.Service, what),
+	}
 }
 
 func joinTargets(ts []catalog.Target) string {

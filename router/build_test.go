@@ -38,23 +38,37 @@ func TestBuildProblems(t *testing.T) {
 		{"an alias at nothing", base(func(s *catalog.Service) {
 			s.Aliases["next"] = catalog.Alias{Value: catalog.PointTo(catalog.Target{Colour: catalog.Blue, Environment: "test"})}
 		}), []string{"web: next: alias next points at blue-test, which nothing was ever deployed to; deploy it, or point the alias at blue-production or green-production"}},
-		{"an alias at the sick", base(func(s *catalog.Service) { all(catalog.Critical)(s) }),
-			[]string{"web: production: alias production points at blue-production, which has no healthy instance; look at its checks, or flip to a target that has"}},
+		{
+			"an alias at the sick", base(func(s *catalog.Service) { all(catalog.Critical)(s) }),
+			[]string{"web: production: alias production points at blue-production, which has no healthy instance; look at its checks, or flip to a target that has"},
+		},
 		{"an alias like a target", base(func(s *catalog.Service) {
 			s.Aliases["green-production"] = catalog.Alias{Value: catalog.PointTo(bluePro)}
 		}), []string{`web: green-production: alias "green-production": environment "green-production" begins with a colour; a target is written like green-production`}},
-		{"a bad default", base(func(s *catalog.Service) { s.Config.Default = "No!" }),
-			[]string{`web: No!: the default alias can't be used: alias "No!": environment "No!" may hold only lower-case letters, digits and hyphens`}},
-		{"a route of no alias", route(catalog.Route{Path: "/x", Alias: "live"}),
-			[]string{`web: /x: route /x is bound to alias "live", which web does not have; set that alias, or bind the route to another`}},
-		{"a route that is none", route(catalog.Route{Path: "/x/../y"}),
-			[]string{`web: /x/../y: route "/x/../y": the path must be plain: no query, no escapes, no empty, "." or ".." segment`}},
-		{"a stable URI", route(catalog.Route{Host: "web.proxy.example"}),
-			[]string{"web: web.proxy.example: route web.proxy.example can't be taken: web.proxy.example is the stable URI of a service; declare another host"}},
-		{"a path like a stable URI", route(catalog.Route{Path: "/other@production/x"}),
-			[]string{"web: /other@production/x: route /other@production/x can't be taken: paths that begin like /service@alias are stable URIs; declare another path"}},
-		{"an instance of nowhere", base(func(s *catalog.Service) { s.Instances[3].Target.Environment = "" }),
-			[]string{`web: green-1: "green-" names no target, so nothing is sent there; a target is written like green-production or integration`}},
+		{
+			"a bad default", base(func(s *catalog.Service) { s.Config.Default = "No!" }),
+			[]string{`web: No!: the default alias can't be used: alias "No!": environment "No!" may hold only lower-case letters, digits and hyphens`},
+		},
+		{
+			"a route of no alias", route(catalog.Route{Path: "/x", Alias: "live"}),
+			[]string{`web: /x: route /x is bound to alias "live", which web does not have; set that alias, or bind the route to another`},
+		},
+		{
+			"a route that is none", route(catalog.Route{Path: "/x/../y"}),
+			[]string{`web: /x/../y: route "/x/../y": the path must be plain: no query, no escapes, no empty, "." or ".." segment`},
+		},
+		{
+			"a stable URI", route(catalog.Route{Host: "web.proxy.example"}),
+			[]string{"web: web.proxy.example: route web.proxy.example can't be taken: web.proxy.example is the stable URI of a service; declare another host"},
+		},
+		{
+			"a path like a stable URI", route(catalog.Route{Path: "/other@production/x"}),
+			[]string{"web: /other@production/x: route /other@production/x can't be taken: paths that begin like /service@alias are stable URIs; declare another path"},
+		},
+		{
+			"an instance of nowhere", base(func(s *catalog.Service) { s.Instances[3].Target.Environment = "" }),
+			[]string{`web: green-1: "green-" names no target, so nothing is sent there; a target is written like green-production or integration`},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			table, problems := Build(c.s, BuildOptions{Domain: "proxy.example"})

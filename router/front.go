@@ -27,8 +27,10 @@ func (a *answerer) send(w http.ResponseWriter, r *http.Request, answer *Answer) 
 // ServeHTTP implements http.Handler.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodConnect {
-		f.answers.send(w, r, &Answer{Status: http.StatusMethodNotAllowed, Code: CodeUnsupported,
-			Message: "This router is no tunnel. Ask for a service by its URI."})
+		f.answers.send(w, r, &Answer{
+			Status: http.StatusMethodNotAllowed, Code: CodeUnsupported,
+			Message: "This router is no tunnel. Ask for a service by its URI.",
+		})
 		return
 	}
 	ask := Ask{Host: r.Host, Path: escapedPath(r), Peer: f.trusted.clientOf(r)}
