@@ -112,9 +112,9 @@ func defaultName(image string) string {
 	return base
 }
 
-// Owned tells whether a registration was written by the registrator of that
+// owned tells whether a registration was written by the registrator of that
 // name.
-func Owned(r catalog.Registration, owner string) bool {
+func owned(r catalog.Registration, owner string) bool {
 	return r.Meta[catalog.MetaManagedBy] == catalog.ManagedBy && r.Meta[catalog.MetaOwner] == owner
 }
 

@@ -125,7 +125,7 @@ func (h *fakeHost) Register(ctx context.Context, r catalog.Registration) error {
 	defer h.mu.Unlock()
 	h.writes++
 	if before, ok := h.services[r.ID]; ok {
-		require.True(h.t, Owned(before, options.Owner), "%s is replaced, which is not ours", r.ID)
+		require.True(h.t, owned(before, options.Owner), "%s is replaced, which is not ours", r.ID)
 		require.False(h.t, r.Same(before), "%s is written again for nothing", r.ID)
 	}
 	if err := fault(h.writeFault); err != nil {
@@ -144,7 +144,7 @@ func (h *fakeHost) Deregister(ctx context.Context, id string) error {
 	h.writes++
 	require.NotNil(h.t, h.lastListed, "%s is removed after a failed list", id)
 	require.False(h.t, h.lastListed[id], "%s is removed though its container runs", id)
-	require.True(h.t, Owned(h.services[id], options.Owner), "%s is removed, which is not ours", id)
+	require.True(h.t, owned(h.services[id], options.Owner), "%s is removed, which is not ours", id)
 	if err := fault(h.writeFault); err != nil {
 		return err
 	}

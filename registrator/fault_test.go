@@ -60,7 +60,7 @@ func (c *chaos) step() {
 			c.withContainer(func(i int) { c.h.containers[i].Name += "-old" })
 		case 6: // the agent was restarted and has lost all
 			for id, r := range c.h.services {
-				if Owned(r, options.Owner) {
+				if owned(r, options.Owner) {
 					delete(c.h.services, id)
 				}
 			}

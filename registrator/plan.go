@@ -25,15 +25,15 @@ func Plan(desired, actual []catalog.Registration, owner string) Changes {
 	for _, id := range sortedIDs(wanted) {
 		r, found := present[id]
 		switch {
-		case !found || (Owned(r, owner) && !wanted[id].Same(r)):
+		case !found || (owned(r, owner) && !wanted[id].Same(r)):
 			changes.Register = append(changes.Register, wanted[id])
-		case !Owned(r, owner):
+		case !owned(r, owner):
 			changes.Problems = append(changes.Problems, catalog.Problem{Service: wanted[id].Service, Subject: id, Message: fmt.Sprintf(
 				"somebody else has registered this id for service %s; give the container another SERVICE_ID, or deregister the other", r.Service)})
 		}
 	}
 	for _, id := range sortedIDs(present) {
-		if _, keep := wanted[id]; !keep && Owned(present[id], owner) {
+		if _, keep := wanted[id]; !keep && owned(present[id], owner) {
 			changes.Deregister = append(changes.Deregister, id)
 		}
 	}

@@ -10,8 +10,10 @@ import (
 
 // ours is a registration as this registrator writes it.
 func ours(id string, port int) catalog.Registration {
-	return catalog.Registration{ID: id, Service: "web", Address: "10.0.0.1", Port: port,
-		Meta: map[string]string{"managed-by": "teal", "owner": "host-1"}}
+	return catalog.Registration{
+		ID: id, Service: "web", Address: "10.0.0.1", Port: port,
+		Meta: map[string]string{"managed-by": "teal", "owner": "host-1"},
+	}
 }
 
 func theirs(id string, meta map[string]string) catalog.Registration {

@@ -174,8 +174,10 @@ func TestTheEnvironment(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	id, err := p.Create(t.Context(), catalog.ContainerSpec{Name: "env", Image: "env", Env: map[string]string{"B": "own", "PORT": "1"},
-		Ports: []catalog.Port{{Private: 80}, {Private: 53, Protocol: "udp"}}})
+	id, err := p.Create(t.Context(), catalog.ContainerSpec{
+		Name: "env", Image: "env", Env: map[string]string{"B": "own", "PORT": "1"},
+		Ports: []catalog.Port{{Private: 80}, {Private: 53, Protocol: "udp"}},
+	})
 	require.NoError(t, err)
 	require.NoError(t, p.Start(t.Context(), id))
 	var logs string

@@ -49,8 +49,13 @@ func TestRestarts(t *testing.T) {
 		code   int
 		want   bool
 	}{
-		{"", 1, false}, {"no", 1, false}, {"always", 0, true}, {"unless-stopped", 1, true},
-		{"on-failure", 0, false}, {"on-failure", 1, true}, {"on-failure:0", 1, true},
+		{"", 1, false},
+		{"no", 1, false},
+		{"always", 0, true},
+		{"unless-stopped", 1, true},
+		{"on-failure", 0, false},
+		{"on-failure", 1, true},
+		{"on-failure:0", 1, true},
 	} {
 		var r restarts
 		_, again := r.next(test.policy, test.code, time.Second)
