@@ -66,7 +66,7 @@ func (r *run) check(ctx context.Context) error {
 		case !now.complete(want):
 			since = time.Time{}
 			if at.Sub(started) > r.spec.Timeout {
-				return fmt.Errorf("after %s, %d of %d instances of release %s pass their checks", r.spec.Timeout, len(now.passing), want, r.record.Release)
+				return r.tooLate(len(now.passing), want)
 			}
 		case since.IsZero():
 			since = at
@@ -83,48 +83,58 @@ func (r *run) check(ctx context.Context) error {
 	}
 }
 
-// look reads Consul and the hosts once. A Consul that does not answer is a
-// reading of nothing: the wait goes on and its timeout tells.
+func (r *run) tooLate(passing, want int) error {
+	err := fmt.Errorf("after %s, %d of %d instances of release %s pass their checks", r.spec.Timeout, passing, want, r.record.Release)
+	if r.trouble != nil {
+		return fmt.Errorf("%w; %w", err, r.trouble)
+	}
+	return err
+}
+
+// look reads the hosts and Consul once. One that does not answer makes a reading
+// of nothing: the wait goes on, and tells the trouble when it has taken too long.
 func (r *run) look(ctx context.Context) (reading, error) {
-	mine, err := r.alive(ctx)
-	if err != nil {
-		return reading{}, err
+	var mine []catalog.Container
+	r.trouble = nil
+	for _, h := range r.hosts {
+		cs, err := r.mine(ctx, h)
+		if err != nil {
+			return r.blind(ctx, fmt.Errorf("host %s: %w", h.Name(), err))
+		}
+		if err := r.intact(h, cs); err != nil {
+			return reading{}, err
+		}
+		mine = append(mine, cs...)
 	}
 	service, err := r.opt.Store.Service(ctx, r.record.Service)
 	if err != nil {
-		if ctx.Err() != nil {
-			return reading{}, context.Cause(ctx)
-		}
-		r.opt.Logger.Warn("Consul does not answer; looking again", "service", r.record.Service, "error", err)
-		return reading{}, nil
+		return r.blind(ctx, fmt.Errorf("read service %s: %w", r.record.Service, err))
 	}
 	r.service = service
 	return read(service, r.record.Target, r.record.Release, mine), nil
 }
 
-// alive lists the deployment's containers and tells the first that has exited
-// and should not have.
-func (r *run) alive(ctx context.Context) ([]catalog.Container, error) {
-	var all []catalog.Container
-	for _, h := range r.hosts {
-		mine, err := r.mine(ctx, h)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			return nil, fmt.Errorf("host %s: %w", h.Name(), err)
-		}
-		for _, c := range mine {
-			if hasFailed(c) {
-				return nil, fmt.Errorf("%s on %s exited with %d before its checks passed", c.Name, h.Name(), c.ExitCode)
-			}
-		}
-		if len(mine) < len(r.plan.Containers) {
-			return nil, fmt.Errorf("host %s has %d of the %d containers that were started; somebody else removed one", h.Name(), len(mine), len(r.plan.Containers))
-		}
-		all = append(all, mine...)
+// blind is a look that saw nothing.
+func (r *run) blind(ctx context.Context, err error) (reading, error) {
+	if ctx.Err() != nil {
+		return reading{}, context.Cause(ctx)
 	}
-	return all, nil
+	r.trouble = err
+	r.opt.Logger.Warn("can't see how the new release does; looking again", "service", r.record.Service, "error", err)
+	return reading{}, nil
+}
+
+// intact tells what is wrong with a host's containers that no waiting cures.
+func (r *run) intact(h host, mine []catalog.Container) error {
+	for _, c := range mine {
+		if hasFailed(c) {
+			return fmt.Errorf("%s on %s exited with %d before its checks passed", c.Name, h.Name(), c.ExitCode)
+		}
+	}
+	if len(mine) < len(r.plan.Containers) {
+		return fmt.Errorf("host %s has %d of the %d containers that were started; somebody else removed one", h.Name(), len(mine), len(r.plan.Containers))
+	}
+	return nil
 }
 
 // hasFailed tells whether a started container has ended that should run on.

@@ -31,6 +31,7 @@ type run struct {
 	service *catalog.Service   // as last read
 	guards  []catalog.Instance // the instances that passed the gate
 	index   uint64             // of the flip, once it is through
+	trouble error              // why the last look at Consul or a host saw nothing; nil when it did
 }
 
 // Deploy brings a release to an environment: into its offline colour, checked,
@@ -72,7 +73,10 @@ func (d *Deployer) newRecord(req Request, env Environment) catalog.Deployment {
 
 func (r *run) deploy(ctx context.Context) (catalog.Deployment, error) {
 	if err := r.begin(ctx); err != nil {
-		return r.record, err
+		return r.record, &Failure{
+			Stage: catalog.Pending, Outcome: outcomeOf(ctx, err), Deployment: r.record.ID, BeforeFlip: true, Err: err,
+			Reason: fmt.Sprintf("the deployment did not begin, and nothing was touched: %s", err),
+		}
 	}
 	for _, step := range []struct {
 		state catalog.DeploymentState

@@ -379,6 +379,7 @@ func TestSplitHasNoOfflineColour(t *testing.T) {
 	w.setAlias("production", "green-production=1,blue-production=9")
 	_, err := w.deployer().Deploy(t.Context(), request("good", "r3"))
 	require.ErrorContains(t, err, "splits requests over both colours")
+	require.True(t, failure(t, err).BeforeFlip)
 	require.Empty(t, w.holder)
 }
 
@@ -522,4 +523,39 @@ func TestPartThatWaitsForAHealthyOne(t *testing.T) {
 	_, err = w.deployer().Deploy(t.Context(), req)
 	require.Contains(t, failure(t, err).Reason, "part web waited 20ms for db (service_healthy) in vain")
 	require.Empty(t, w.names("a"))
+}
+
+func TestHostsAndConsulMayBeSilentForAMoment(t *testing.T) {
+	w := newWorld()
+	looks := 0
+	var mu sync.Mutex
+	w.on = func(op, _ string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if checking := w.checking(); checking && (op == "list" || op == "service") {
+			if looks++; looks < 8 {
+				return errors.New("a hiccup")
+			}
+		}
+		return nil
+	}
+	w.deploy(t, "r1")
+	require.Greater(t, looks, 8)
+
+	w.on = func(op, _ string) error {
+		if op == "service" && w.checking() {
+			return errors.New("connection refused")
+		}
+		return nil
+	}
+	req := request("good", "r2")
+	req.Spec.Timeout = 10 * time.Millisecond
+	_, err := w.deployer().Deploy(t.Context(), req)
+	f := failure(t, err)
+	require.Contains(t, f.Reason, "0 of 4 instances of release r2 pass their checks; read service web: connection refused")
+	require.Error(t, f.Leftover, "what can't be read can't be reverted")
+
+	w.on = nil
+	w.deploy(t, "r3")
+	require.Equal(t, both(running("blue", "r1"), running("green", "r3")), w.names("a"))
 }

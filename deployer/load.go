@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -83,7 +84,7 @@ func variablesFor(dir string, environ []string) (map[string]string, error) {
 func parse(ctx context.Context, path string, data []byte, variables map[string]string) (*Spec, error) {
 	src, err := parseSource(data)
 	if err != nil {
-		return nil, &SpecError{Issues: []Issue{{File: path, Message: err.Error()}}}
+		return nil, &SpecError{Issues: []Issue{yamlIssue(path, err)}}
 	}
 	r := &reader{file: path, source: src}
 	r.unknownComposeKeys()
@@ -126,6 +127,26 @@ func fallbackName(dir string) string {
 		return name
 	}
 	return "project"
+}
+
+// yamlPosition is how the YAML library tells where an error is.
+var yamlPosition = regexp.MustCompile(`line (\d+)(, column \d+)?: `)
+
+// yamlIssue is a file that is no YAML, with the line where that shows.
+func yamlIssue(path string, err error) Issue {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	issue := Issue{File: path, Message: "the file is no YAML: " + text}
+	at := yamlPosition.FindAllStringSubmatchIndex(text, -1)
+	if len(at) == 0 {
+		return issue
+	}
+	last := at[len(at)-1]
+	issue.Line, _ = strconv.Atoi(text[last[2]:last[3]]) // digits, as the pattern says
+	if strings.HasPrefix(text, "while parsing") {
+		issue.Line++ // the library's scanner counts lines from 1, its parser from 0
+	}
+	issue.Message = "the file is no YAML: " + text[last[1]:] + "; look at this line and the one before"
+	return issue
 }
 
 // composePath is how Compose names a place of the file in its errors.

@@ -125,6 +125,13 @@ func (w *world) stopAll(host string, target catalog.Target) {
 	}
 }
 
+// checking tells whether the last recorded state is that of the gate.
+func (w *world) checking() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.wrote) > 0 && w.wrote[len(w.wrote)-1] == catalog.Checking
+}
+
 // health is what Docker's HEALTHCHECK says of a part, everywhere.
 func (w *world) health(part, status string) {
 	w.mu.Lock()
