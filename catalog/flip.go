@@ -23,9 +23,36 @@ type Flip struct {
 	// Guards are the instances that must still be passing when the flip commits.
 	Guards []Instance
 
-	// Records written in the same transaction; nil or empty writes none.
+	// Records written in the same transaction; nil or empty writes none. A release
+	// that has an Index must not have changed since it was read.
 	Deployment *Deployment
 	Releases   map[Target]Release
+}
+
+// ReleasesAfter is how the release records stand after an environment's own
+// alias has moved: what gets requests is ready, what got them is standby. The
+// records of what gets requests are there even if they stay the same, so that a
+// flip that writes them fails when a deployment has begun to replace one.
+func (s *Service) ReleasesAfter(alias string, from, to AliasValue) map[Target]Release {
+	after := map[Target]Release{}
+	set := func(t Target, state ReleaseState) {
+		r, ok := s.Releases[t]
+		if ok && t.Environment == alias {
+			r.State = state
+		}
+		if ok {
+			after[t] = r
+		}
+	}
+	for _, t := range from.Live() {
+		if !to.Sends(t) {
+			set(t, Standby)
+		}
+	}
+	for _, t := range to.Live() {
+		set(t, Ready)
+	}
+	return after
 }
 
 // Record is what the flip leaves in teal/flips.

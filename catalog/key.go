@@ -58,13 +58,7 @@ func (k Keys) Services() string { return k.join("services", "") }
 func (k Keys) Service(service string) string { return k.join("services", service) }
 
 // CutService reads the service out of a key.
-func (k Keys) CutService(key string) (string, bool) {
-	parts, ok := k.cut(k.Services(), key, 1)
-	if !ok {
-		return "", false
-	}
-	return parts[0], true
-}
+func (k Keys) CutService(key string) (string, bool) { return cut1(k.cut(k.Services(), key, 1)) }
 
 // Releases is the folder of all releases.
 func (k Keys) Releases() string { return k.join("releases", "") }
@@ -120,6 +114,22 @@ func (k Keys) Routers() string { return k.join("routers", "") }
 
 // Router is the key of one living router.
 func (k Keys) Router(id string) string { return k.join("routers", id) }
+
+// Hosts is the folder of the Docker hosts.
+func (k Keys) Hosts() string { return k.join("hosts", "") }
+
+// Host is the key of the Docker host that a Consul node is.
+func (k Keys) Host(node string) string { return k.join("hosts", node) }
+
+// CutHost reads the node out of a key.
+func (k Keys) CutHost(key string) (string, bool) { return cut1(k.cut(k.Hosts(), key, 1)) }
+
+func cut1(parts []string, ok bool) (string, bool) {
+	if !ok {
+		return "", false
+	}
+	return parts[0], true
+}
 
 func cut2(parts []string, ok bool) (string, string, bool) {
 	if !ok {

@@ -17,6 +17,7 @@ func TestKeys(t *testing.T) {
 	require.Equal(t, "teal/deployments/web/production/d1", k.Deployment("web", "production", "d1"))
 	require.Equal(t, "teal/locks/web/production", k.Lock("web", "production"))
 	require.Equal(t, "teal/routers/r1", k.Router("r1"))
+	require.Equal(t, "teal/hosts/n1", k.Host("n1"))
 	require.Equal(t, "own/place/aliases/", catalog.NewKeys("/own/place/").Aliases())
 }
 
@@ -31,6 +32,11 @@ func TestKeysAreReadBack(t *testing.T) {
 	service, ok = k.CutService(k.Service("web"))
 	require.True(t, ok)
 	require.Equal(t, "web", service)
+	node, ok := k.CutHost(k.Host("n1.example"))
+	require.True(t, ok)
+	require.Equal(t, "n1.example", node)
+	_, ok = k.CutHost("own/hosts/")
+	require.False(t, ok)
 	for _, key := range []string{"own/aliases/web", "own/aliases/web/", "own/aliases/web/a/b", "teal/aliases/web/production", "own/aliases//a"} {
 		_, _, ok = k.CutAlias(key)
 		require.False(t, ok, key)
@@ -101,4 +107,21 @@ func TestSameRegistration(t *testing.T) {
 	other = r
 	other.Checks = []catalog.Check{{ID: "1"}}
 	require.False(t, r.Same(other))
+}
+
+func TestReleasesAfterAFlip(t *testing.T) {
+	s := &catalog.Service{Releases: map[catalog.Target]catalog.Release{
+		blue: {ID: "1", State: catalog.Ready, Index: 3}, green: {ID: "2", State: catalog.Standby, Index: 4},
+	}}
+	want := map[catalog.Target]catalog.Release{
+		blue: {ID: "1", State: catalog.Standby, Index: 3}, green: {ID: "2", State: catalog.Ready, Index: 4},
+	}
+	require.Equal(t, want, s.ReleasesAfter("production", catalog.PointTo(blue), catalog.PointTo(green)))
+
+	split := alias(t, "green-production=1,blue-production=9")
+	after := s.ReleasesAfter("production", catalog.PointTo(blue), split)
+	require.Equal(t, catalog.Ready, after[blue].State, "what still gets requests is no standby")
+
+	other := s.ReleasesAfter("next", catalog.PointTo(blue), catalog.PointTo(green))
+	require.Equal(t, s.Releases, other, "an alias beside the environment's own changes no state, but holds the records")
 }

@@ -82,6 +82,24 @@ type RouterRecord struct {
 	Since   time.Time `json:"since"`
 }
 
+// HostRecord is a Docker host, as its registrator tells it: teal/hosts/<node>.
+type HostRecord struct {
+	Node        string            `json:"node"`     // of its Consul agent
+	Endpoint    string            `json:"endpoint"` // its Docker engine, as deployers reach it
+	Labels      map[string]string `json:"labels,omitempty"`
+	Cores       int               `json:"cores"`
+	Memory      int64             `json:"memory"` // bytes
+	Docker      string            `json:"docker"` // version of the engine
+	Registrator string            `json:"registrator,omitempty"`
+	At          time.Time         `json:"at"` // when it was written
+}
+
+// Same tells whether two records differ in nothing but their time.
+func (h HostRecord) Same(o HostRecord) bool {
+	h.At = o.At
+	return bytes.Equal(h.Encode(), o.Encode())
+}
+
 // encode writes a record for people to read too: `consul kv get` shows it.
 func encode(record any) []byte {
 	b, err := json.MarshalIndent(record, "", "  ")
@@ -130,3 +148,9 @@ func (r RouterRecord) Encode() []byte { return encode(r) }
 
 // ParseRouterRecord reads what Encode wrote.
 func ParseRouterRecord(b []byte) (RouterRecord, error) { return decode[RouterRecord](b) }
+
+// Encode is the value of the host's key.
+func (h HostRecord) Encode() []byte { return encode(h) }
+
+// ParseHostRecord reads what Encode wrote.
+func ParseHostRecord(b []byte) (HostRecord, error) { return decode[HostRecord](b) }

@@ -59,11 +59,29 @@ func TestRecords(t *testing.T) {
 	router := catalog.RouterRecord{ID: "r1", Proxy: "10.0.0.1:80", Admin: "http://10.0.0.1:8081", Applied: 42, Version: "1", Since: at}
 	roundTrip(t, "router", router, router.Encode(), catalog.ParseRouterRecord)
 
+	host := catalog.HostRecord{
+		Node: "n1", Endpoint: "tcp://10.0.0.1:2376", Labels: map[string]string{"zone": "a"},
+		Cores: 8, Memory: 16 << 30, Docker: "28.5.2", Registrator: "1", At: at,
+	}
+	roundTrip(t, "host", host, host.Encode(), catalog.ParseHostRecord)
+
 	deployment := catalog.Deployment{
 		ID: "d1", Service: "web", Environment: "production", Target: green, Previous: catalog.PointTo(blue),
 		Release: "1.2.3", Hosts: []string{"unix:///var/run/docker.sock"}, By: "ops@host",
 	}.Enter(catalog.Pending, at, "").Enter(catalog.Failed, at.Add(time.Second), "why")
 	roundTrip(t, "deployment", deployment, deployment.Encode(), catalog.ParseDeployment)
+}
+
+func TestSameHost(t *testing.T) {
+	h := catalog.HostRecord{Node: "n1", Cores: 2, Labels: map[string]string{"a": "1", "b": "2"}, At: at}
+	later := h
+	later.Labels, later.At = map[string]string{"b": "2", "a": "1"}, at.Add(time.Hour)
+	require.True(t, h.Same(later))
+	later.Cores = 4
+	require.False(t, h.Same(later))
+	later = h
+	later.Labels = map[string]string{"a": "1"}
+	require.False(t, h.Same(later))
 }
 
 func TestEnterLeavesTheReceiver(t *testing.T) {

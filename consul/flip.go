@@ -62,9 +62,19 @@ func (s *Store) flipSteps(f catalog.Flip, guards []guard) []step {
 		steps = append(steps, set(s.keys.Deployment(d.Service, d.Environment, d.ID), d.Encode()))
 	}
 	for t, r := range f.Releases {
-		steps = append(steps, set(s.keys.Release(f.Service, t), r.Encode()))
+		steps = append(steps, s.release(f.Service, t, r))
 	}
 	return steps
+}
+
+// release is the step that writes a release, if it is still what was read.
+func (s *Store) release(service string, t catalog.Target, r catalog.Release) step {
+	write := set(s.keys.Release(service, t), r.Encode())
+	if r.Index > 0 {
+		write.op.Verb, write.op.Index = api.KVCAS, r.Index
+		write.why = fmt.Errorf("%w: a deployment is replacing what %s holds; look at `teal status %s` and try again", catalog.ErrMoved, t, service)
+	}
+	return write
 }
 
 // holding is the step that fails unless session holds the deployment lock.

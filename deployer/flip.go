@@ -30,7 +30,7 @@ func (r *run) flip(ctx context.Context) error {
 		By: r.opt.By, At: now,
 		LockSession: r.lock.session, Environment: r.env.Name,
 		Guards: r.guards, Deployment: &draining,
-		Releases: releasesAfter(r.service, r.env.Name, r.alias.Value, to),
+		Releases: r.service.ReleasesAfter(r.env.Name, r.alias.Value, to),
 	})
 	if err != nil {
 		if index, err = r.askWhetherFlipped(ctx, err); err != nil {
@@ -85,29 +85,6 @@ func (r *run) askWhetherFlipped(ctx context.Context, cause error) (uint64, error
 // flippedBy tells whether an alias points where a deployment flipped it.
 func flippedBy(s *catalog.Service, alias string, d catalog.Deployment) bool {
 	return s.Aliases[alias].Value.Sends(d.Target) && s.Flips[alias].Deployment == d.ID
-}
-
-// releasesAfter is how the records of releases change when an environment's own
-// alias moves: what gets requests is ready, what got them is standby. It is
-// pure; only records that change are answered.
-func releasesAfter(s *catalog.Service, alias string, from, to catalog.AliasValue) map[catalog.Target]catalog.Release {
-	changed := map[catalog.Target]catalog.Release{}
-	set := func(t catalog.Target, state catalog.ReleaseState) {
-		r, ok := s.Releases[t]
-		if ok && t.Environment == alias && r.State != state {
-			r.State = state
-			changed[t] = r
-		}
-	}
-	for _, t := range from.Live() {
-		if !to.Sends(t) {
-			set(t, catalog.Standby)
-		}
-	}
-	for _, t := range to.Live() {
-		set(t, catalog.Ready)
-	}
-	return changed
 }
 
 // serviceConfig is the service's configuration after a deployment to env. Only

@@ -69,7 +69,7 @@ func (d *Deployer) flipTo(ctx context.Context, s *catalog.Service, from catalog.
 	began := d.opt.Now()
 	index, err := d.opt.Store.Flip(ctx, catalog.Flip{
 		Service: s.Name, Alias: from.Name, From: from, To: to, By: d.opt.By, At: began,
-		Guards: guards, Releases: releasesAfter(s, from.Name, from.Value, to),
+		Guards: guards, Releases: s.ReleasesAfter(from.Name, from.Value, to),
 	})
 	if err != nil {
 		return Flipped{}, fmt.Errorf("point %s of %s at %s: %w", from.Name, s.Name, to, err)

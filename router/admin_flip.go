@@ -156,6 +156,7 @@ func (h *flipHandler) wish(r *http.Request) (catalog.Flip, error) {
 	}
 	return catalog.Flip{
 		Service: name, Alias: alias, From: from, To: to, By: h.by(r), At: h.router.opt.Now(), Guards: guards,
+		Releases: service.ReleasesAfter(alias, from.Value, to),
 	}, nil
 }
 

@@ -73,7 +73,9 @@ func TestFlip(t *testing.T) {
 	require.Equal(t, []catalog.Flip{{
 		Service: "web", Alias: "production", From: s.Aliases["production"], To: catalog.PointTo(greenPro),
 		By: "ann@laptop", At: may, Guards: []catalog.Instance{s.Instances[1]},
+		Releases: s.ReleasesAfter("production", s.Aliases["production"].Value, catalog.PointTo(greenPro)),
 	}}, flipper.flips)
+	require.Equal(t, catalog.Standby, flipper.flips[0].Releases[bluePro].State)
 
 	status, body = w.put("/v1/services/web/aliases/next", "green-production=1,blue-production=0", nil)
 	require.Equal(t, 200, status, body)

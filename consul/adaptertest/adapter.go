@@ -24,22 +24,23 @@ const patience = 10 * time.Second
 // the same one each time.
 func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
 	for name, test := range map[string]func(*testing.T, *world){
-		"a flip writes all its records at one index":  flipWritesAll,
-		"a flip of an alias that moved is refused":    flipOfMovedAlias,
-		"a flip without the lock is refused":          flipWithoutLock,
-		"a flip to a critical instance is refused":    flipToCritical,
-		"a flip leaves no guards behind":              flipLeavesNoGuards,
-		"the lock is held by one":                     lockHeldByOne,
-		"a lost lock is noticed":                      lostLock,
-		"records need the lock":                       recordsNeedLock,
-		"deployments are listed oldest first":         deploymentsInOrder,
-		"a service is read whole":                     serviceReadWhole,
-		"the watch follows everything":                watchFollows,
-		"the watch does not echo":                     watchDoesNotEcho,
-		"the watch shows what it can't read":          watchShowsProblems,
-		"a router's record lives as long as it runs":  routerRecord,
-		"a registration is read back as written":      registration,
-		"a service configuration is written if other": serviceConfig,
+		"a flip writes all its records at one index":    flipWritesAll,
+		"a flip of an alias that moved is refused":      flipOfMovedAlias,
+		"a flip without the lock is refused":            flipWithoutLock,
+		"a flip to a release being replaced is refused": flipToReplaced,
+		"a flip to a critical instance is refused":      flipToCritical,
+		"a flip leaves no guards behind":                flipLeavesNoGuards,
+		"the lock is held by one":                       lockHeldByOne,
+		"a lost lock is noticed":                        lostLock,
+		"records need the lock":                         recordsNeedLock,
+		"deployments are listed oldest first":           deploymentsInOrder,
+		"a service is read whole":                       serviceReadWhole,
+		"the watch follows everything":                  watchFollows,
+		"the watch does not echo":                       watchDoesNotEcho,
+		"the watch shows what it can't read":            watchShowsProblems,
+		"a router's record lives as long as it runs":    routerRecord,
+		"a registration is read back as written":        registration,
+		"a service configuration is written if other":   serviceConfig,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t))) })
 	}
@@ -160,6 +161,25 @@ func flipOfMovedAlias(t *testing.T, w *world) {
 	_, err = w.Flip(t.Context(), f)
 	require.ErrorIs(t, err, catalog.ErrMoved)
 	require.True(t, w.read(t).FlippedByHand("production"))
+}
+
+func flipToReplaced(t *testing.T, w *world) {
+	session := w.lock(t)
+	require.NoError(t, w.PutRelease(t.Context(), w.service, green, catalog.Release{ID: "1", State: catalog.Standby}, session))
+	f := w.flip(green)
+	f.Releases = w.read(t).ReleasesAfter("production", catalog.AliasValue{}, f.To)
+	require.NoError(t, w.PutRelease(t.Context(), w.service, green, catalog.Release{ID: "2", State: catalog.Staging}, session))
+	_, err := w.Flip(t.Context(), f)
+	require.ErrorIs(t, err, catalog.ErrMoved)
+	s := w.read(t)
+	require.Empty(t, s.Aliases)
+	require.Equal(t, catalog.Staging, s.Releases[green].State)
+
+	require.NoError(t, w.PutRelease(t.Context(), w.service, green, catalog.Release{ID: "2", State: catalog.Standby}, session))
+	f.Releases = w.read(t).ReleasesAfter("production", catalog.AliasValue{}, f.To)
+	_, err = w.Flip(t.Context(), f)
+	require.NoError(t, err)
+	require.Equal(t, catalog.Ready, w.read(t).Releases[green].State)
 }
 
 func flipWithoutLock(t *testing.T, w *world) {
