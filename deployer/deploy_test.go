@@ -357,7 +357,7 @@ func TestUnreachableHostEndsItBeforeAnythingIsTouched(t *testing.T) {
 func TestImageThatCannotBePulled(t *testing.T) {
 	w := twoReleases(t)
 	_, err := w.deployer().Deploy(t.Context(), request("missing", "r3"))
-	require.Contains(t, failure(t, err).Reason, "pull missing: no such image")
+	require.Contains(t, failure(t, err).Reason, "image missing can't be had there")
 	assertLiveUntouched(t, w)
 }
 

@@ -72,6 +72,7 @@ func (r *run) evidence(ctx context.Context, f *Failure) {
 	if service, err := r.opt.Store.Service(ctx, r.record.Service); err == nil {
 		now := read(service, r.record.Target, r.record.Release, nil)
 		f.Checks = failedChecks(now.others)
+		fillOutputs(ctx, f.Checks, now.others, r.spec.Check)
 	}
 	if errors.Is(f.Err, catalog.ErrMoved) {
 		return // the containers were well

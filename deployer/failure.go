@@ -48,12 +48,21 @@ func (f *Failure) Error() string {
 		fmt.Fprintf(&b, "\ncheck %s of %s on %s is %s: %s", c.Check, c.Instance, c.Node, c.Status, strings.TrimSpace(c.Output))
 	}
 	for _, l := range f.Logs {
-		fmt.Fprintf(&b, "\n%s on %s %s, and last wrote:\n%s", l.Container, l.Host, l.State, strings.TrimRight(l.Lines, "\n"))
+		fmt.Fprintf(&b, "\n%s on %s %s, and last wrote:\n%s", l.Container, l.Host, l.State, indent(l.Lines))
 	}
 	if f.Leftover != nil {
 		fmt.Fprintf(&b, "\nnot everything could be put back: %s", f.Leftover)
 	}
 	return b.String()
+}
+
+// indent sets what a container wrote apart from what Teal says.
+func indent(lines string) string {
+	lines = strings.TrimRight(lines, "\n")
+	if lines == "" {
+		return "  (nothing)"
+	}
+	return "  " + strings.ReplaceAll(lines, "\n", "\n  ")
 }
 
 // Unwrap is what happened.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"teal/catalog"
 )
@@ -39,7 +40,7 @@ func unfit(s *catalog.Service, to catalog.AliasValue) error {
 		case recorded && release.State == catalog.Dirty:
 			errs = append(errs, fmt.Errorf("a deployment left %s half done; deploy to it again", t))
 		case !hasInstances(s, t):
-			errs = append(errs, fmt.Errorf("%s has no instances: %w", t, catalog.ErrUnhealthy))
+			errs = append(errs, noInstances(s, t))
 		case !hasPassing(s, t):
 			errs = append(errs, &Failure{
 				Stage: catalog.Flipping, Outcome: catalog.Failed, BeforeFlip: true,
@@ -49,6 +50,20 @@ func unfit(s *catalog.Service, to catalog.AliasValue) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// noInstances says which targets there would be.
+func noInstances(s *catalog.Service, t catalog.Target) error {
+	var names []string
+	for _, other := range targetsOf(s) {
+		if hasInstances(s, other) {
+			names = append(names, other.String())
+		}
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("%s has no instances, and no target of %s has: %w", t, s.Name, catalog.ErrUnhealthy)
+	}
+	return fmt.Errorf("%s has no instances; the targets of %s that have are %s: %w", t, s.Name, strings.Join(names, ", "), catalog.ErrUnhealthy)
 }
 
 // flipTo flips an alias as it was read, and waits for the routers.

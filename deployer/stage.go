@@ -36,7 +36,7 @@ func (r *run) pull(ctx context.Context) error {
 			if !ok {
 				var err error
 				if digest, err = h.Pull(ctx, part.Image); err != nil {
-					return fmt.Errorf("pull %s: %w", part.Image, err)
+					return fmt.Errorf("image %s can't be had there; build it, or push it to where this host can pull it from: %w", part.Image, err)
 				}
 				seen[part.Image] = digest
 				r.step(h, "", "pulled %s", part.Image)
