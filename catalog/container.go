@@ -20,10 +20,18 @@ type Container struct {
 	Env      map[string]string
 	Ports    []Port
 	Networks []Network // ordered by name
-	Running  bool
-	Health   string // Docker's HEALTHCHECK: "", "starting", "healthy", "unhealthy"
-	ExitCode int    // of the last run, when it is not running
-	Created  time.Time
+	// NetworkMode is Docker's: "host" is the host's own network, "container:x"
+	// that of container x. Anything else is told by Networks.
+	NetworkMode string
+	Running     bool // and able to answer: neither paused nor about to be restarted
+	Paused      bool
+	// Health is Docker's HEALTHCHECK: "", "starting", "healthy", "unhealthy".
+	Health       string
+	HealthOutput string // what the last run of the HEALTHCHECK said, cut short
+	ExitCode     int    // of the last run, when it is not running
+	Created      time.Time
+	Started      time.Time // the present run, or the last
+	StopSignal   int       // that asks it to end; 0 for SIGTERM
 }
 
 // Port is one port of a container.
@@ -32,12 +40,28 @@ type Port struct {
 	Protocol string // "tcp" or "udp"
 	HostIP   string // where it is published, empty when it is not
 	Host     int    // 0 when it is not published
+	// Bindings are all the places where it is published, if they are known;
+	// HostIP and Host are the one that most clients can use.
+	Bindings []Binding
+}
+
+// Binding is one place where a port is published.
+type Binding struct {
+	IP   string // of the host; 0.0.0.0 or :: for all of that family
+	Port int
 }
 
 // Network is a container's place in one network.
 type Network struct {
 	Name string
-	IP   string
+	IP   string // the IPv4 address, or the IPv6 address where there is no other
+	IPv6 string
+}
+
+// Signal is one that somebody has sent to a container.
+type Signal struct {
+	Container string // its id
+	Number    int
 }
 
 // ContainerSpec is what a container is started from.

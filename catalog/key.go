@@ -131,6 +131,19 @@ func cut1(parts []string, ok bool) (string, bool) {
 	return parts[0], true
 }
 
+// Drains is the folder of the requests to drain instances of a node.
+func (k Keys) Drains(node string) string { return k.join("drains", node, "") }
+
+// Drain is the key of the request to drain one instance of a node.
+func (k Keys) Drain(node, id string) string { return k.join("drains", node, id) }
+
+// CutDrain reads the instance's id, which may hold slashes, out of a key of a
+// node's folder.
+func (k Keys) CutDrain(node, key string) (id string, ok bool) {
+	id, ok = strings.CutPrefix(key, k.Drains(node))
+	return id, ok && id != "" && !strings.HasSuffix(id, "/")
+}
+
 func cut2(parts []string, ok bool) (string, string, bool) {
 	if !ok {
 		return "", "", false

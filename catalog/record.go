@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -19,6 +20,9 @@ type ServiceConfig struct {
 	// Timeouts in milliseconds, 0 for the router's own default.
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
 }
+
+// IsZero tells whether the service says nothing.
+func (c ServiceConfig) IsZero() bool { return reflect.DeepEqual(c, ServiceConfig{}) }
 
 // Route is a host, a path or both that a service claims for one of its aliases:
 // "shop.example.com/", "shop.example.com/cart", "/shop".
@@ -92,6 +96,13 @@ type HostRecord struct {
 	Docker      string            `json:"docker"` // version of the engine
 	Registrator string            `json:"registrator,omitempty"`
 	At          time.Time         `json:"at"` // when it was written
+}
+
+// Machine is what a Docker engine tells of itself and of what it runs on.
+type Machine struct {
+	Cores  int
+	Memory int64  // bytes
+	Docker string // version of the engine
 }
 
 // Same tells whether two records differ in nothing but their time.

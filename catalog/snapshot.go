@@ -1,6 +1,9 @@
 package catalog
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Snapshot is everything a router knows at one moment. It is immutable once it
 // has been handed on; parts that did not change are shared between snapshots.
@@ -65,6 +68,34 @@ func (s *Service) Resolve(name string) (Alias, bool) {
 func (s *Service) Expects(i Instance) bool {
 	r, ok := s.Releases[i.Target]
 	return !ok || r.ID == i.Release
+}
+
+// Unknown tells whether nothing at all is known of the service.
+func (s *Service) Unknown() bool {
+	return len(s.Instances)+len(s.Aliases)+len(s.Releases)+len(s.Flips) == 0 && s.Config.IsZero()
+}
+
+// Passing are the instances of a target that may get requests: well, and of the
+// release the target holds.
+func (s *Service) Passing(t Target) []Instance {
+	var passing []Instance
+	for _, i := range s.Instances {
+		if i.Target == t && i.Routable() && s.Expects(i) {
+			passing = append(passing, i)
+		}
+	}
+	return passing
+}
+
+// Unfinished says why a target's release is not to be flipped to yet, or nil.
+func (s *Service) Unfinished(t Target) error {
+	switch r := s.Releases[t]; r.State {
+	case Staging:
+		return fmt.Errorf("%s is being brought up by deployment %s; wait for it", t, r.Deployment)
+	case Dirty:
+		return fmt.Errorf("a deployment left %s half done; deploy to it again", t)
+	}
+	return nil
 }
 
 // FlippedByHand tells whether an alias has moved since Teal last recorded a

@@ -33,12 +33,10 @@ func unfit(s *catalog.Service, to catalog.AliasValue) error {
 	}
 	var errs []error
 	for _, t := range to.Live() {
-		release, recorded := s.Releases[t]
+		unfinished := s.Unfinished(t)
 		switch {
-		case recorded && release.State == catalog.Staging:
-			errs = append(errs, fmt.Errorf("%s is being brought up by deployment %s; wait for it", t, release.Deployment))
-		case recorded && release.State == catalog.Dirty:
-			errs = append(errs, fmt.Errorf("a deployment left %s half done; deploy to it again", t))
+		case unfinished != nil:
+			errs = append(errs, unfinished)
 		case !hasInstances(s, t):
 			errs = append(errs, noInstances(s, t))
 		case !hasPassing(s, t):
@@ -79,7 +77,7 @@ func (d *Deployer) flipTo(ctx context.Context, s *catalog.Service, from catalog.
 	}
 	var guards []catalog.Instance
 	for _, t := range to.Live() {
-		guards = append(guards, passing(s, t)...)
+		guards = append(guards, s.Passing(t)...)
 	}
 	began := d.opt.Now()
 	index, err := d.opt.Store.Flip(ctx, catalog.Flip{

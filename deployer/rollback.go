@@ -97,18 +97,7 @@ func hasInstances(s *catalog.Service, t catalog.Target) bool {
 	return slices.ContainsFunc(s.Instances, func(i catalog.Instance) bool { return i.Target == t })
 }
 
-func hasPassing(s *catalog.Service, t catalog.Target) bool { return len(passing(s, t)) > 0 }
-
-// passing are the instances of a target that may get requests.
-func passing(s *catalog.Service, t catalog.Target) []catalog.Instance {
-	var ps []catalog.Instance
-	for _, i := range s.Instances {
-		if i.Target == t && i.Routable() && s.Expects(i) {
-			ps = append(ps, i)
-		}
-	}
-	return ps
-}
+func hasPassing(s *catalog.Service, t catalog.Target) bool { return len(s.Passing(t)) > 0 }
 
 // revive starts a stopped standby where its last deployment put it, and waits
 // until it passes. A host that does not answer is left out: going back with
@@ -183,7 +172,7 @@ func (d *Deployer) awaitPassing(ctx context.Context, service string, t catalog.T
 	for {
 		s, err := d.opt.Store.Service(ctx, service)
 		switch {
-		case err == nil && len(passing(s, t)) >= want:
+		case err == nil && len(s.Passing(t)) >= want:
 			return s, nil
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
@@ -191,7 +180,7 @@ func (d *Deployer) awaitPassing(ctx context.Context, service string, t catalog.T
 			return nil, fmt.Errorf("read service %s: %w", service, err)
 		case d.opt.Now().After(deadline):
 			return nil, &Failure{
-				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(passing(s, t)), want, t, DefaultTimeout),
+				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(s.Passing(t)), want, t, DefaultTimeout),
 				Checks: failedChecks(instancesOf(s, t)),
 			}
 		}

@@ -97,7 +97,7 @@ func describeService(s *catalog.Service, routers []catalog.RouterRecord) Status 
 }
 
 func describeTarget(s *catalog.Service, t catalog.Target, aliases []AliasStatus) TargetStatus {
-	ts := TargetStatus{Target: t, Instances: instancesOf(s, t), Passing: len(passing(s, t))}
+	ts := TargetStatus{Target: t, Instances: instancesOf(s, t), Passing: len(s.Passing(t))}
 	if release, ok := s.Releases[t]; ok {
 		ts.Release = &release
 	}

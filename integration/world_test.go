@@ -50,15 +50,27 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	buildShop(t)
+	w := &world{consul: consultest.Start(t), proxy: freeAddr(t), admin: freeAddr(t)}
+	w.start(t, "", "router", "--listen", w.proxy, "--admin", w.admin, "--domain", "localhost", "--id", "r1")
+	w.start(t, "", "registrator")
+	w.awaitRouter(t)
+	return w
+}
+
+// buildShop makes the example's images and sees that nothing of it runs, now and
+// when the test has ended.
+func buildShop(t *testing.T) {
+	t.Helper()
 	testimage.Build(t, "teal-example/shop-api:"+first, "teal/examples/shop/api")
 	testimage.Build(t, "teal-example/shop-api:"+second, "teal/examples/shop/api")
 	testimage.Build(t, "teal-example/shop-db:1.0.0", "teal/examples/shop/db")
 	removeContainers(t, shop)
 	t.Cleanup(func() { removeContainers(t, shop) })
+}
 
-	w := &world{consul: consultest.Start(t), proxy: freeAddr(t), admin: freeAddr(t)}
-	w.start(t, "router", "--listen", w.proxy, "--admin", w.admin, "--domain", "localhost", "--id", "r1")
-	w.start(t, "registrator")
+func (w *world) awaitRouter(t *testing.T) {
+	t.Helper()
 	require.Eventually(t, func() bool {
 		resp, err := http.Get("http://" + w.admin + "/readyz")
 		if err != nil {
@@ -67,7 +79,6 @@ func newWorld(t *testing.T) *world {
 		defer resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	}, patience, 20*time.Millisecond, "the router is not ready")
-	return w
 }
 
 // freeAddr is an address that was free a moment ago.
@@ -84,11 +95,15 @@ func (w *world) env(more ...string) []string {
 	return append(append(os.Environ(), "CONSUL_HTTP_ADDR="+w.consul.Addr), more...)
 }
 
-// start runs a teal daemon until the test ends.
-func (w *world) start(t *testing.T, args ...string) *daemon {
+// start runs a teal daemon until the test ends. variable is one more of its
+// environment, NAME=value, or empty.
+func (w *world) start(t *testing.T, variable string, args ...string) *daemon {
 	t.Helper()
 	cmd := exec.Command(teal(t), args...)
 	cmd.Env = w.env()
+	if variable != "" {
+		cmd.Env = append(cmd.Env, variable)
+	}
 	return startDaemon(t, cmd)
 }
 
@@ -223,11 +238,21 @@ func (w *world) get(t *testing.T, host, path string) (int, string) {
 // put writes a key the way an operator without Teal would.
 func (w *world) put(t *testing.T, key, value string) {
 	t.Helper()
-	url := fmt.Sprintf("http://%s/v1/kv/%s", w.consul.Addr, key)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(value))
+	require.Equal(t, http.StatusOK, putURL(t, fmt.Sprintf("http://%s/v1/kv/%s", w.consul.Addr, key), value))
+}
+
+// putAdmin sends the router's admin API a PUT and answers its status.
+func (w *world) putAdmin(t *testing.T, path, value string) int {
+	t.Helper()
+	return putURL(t, "http://"+w.admin+path, value)
+}
+
+func putURL(t *testing.T, url, body string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, strings.NewReader(body))
 	require.NoError(t, err)
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer resp.Body.Close()
-	require.Equal(t, http.StatusOK, resp.StatusCode)
+	return resp.StatusCode
 }

@@ -62,7 +62,7 @@ func (h *flipHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusConflict, "The flip was refused: %v.", err)
 	default:
 		h.router.log.Error("flip failed", "path", r.URL.Path, "error", err)
-		writeError(w, http.StatusBadGateway, "The flip could not be written to Consul: %v. Look whether the alias has moved, then try again.", err)
+		writeError(w, http.StatusBadGateway, "The flip could not be made in Consul: %v. Look whether the alias has moved, then try again.", err)
 	}
 }
 
@@ -124,7 +124,7 @@ func (h *flipHandler) knownOrigin(r *http.Request) bool {
 	return isIP(host) || host == "localhost" || (err == nil && host != "" && host == strings.ToLower(own.Hostname()))
 }
 
-// wish reads what is asked for and checks it against the newest snapshot.
+// wish reads what is asked for and checks it against the service as it is now.
 func (h *flipHandler) wish(r *http.Request) (catalog.Flip, error) {
 	name, alias := mux.Vars(r)["service"], mux.Vars(r)["alias"]
 	if err := checkAlias(alias); err != nil {
@@ -138,12 +138,11 @@ func (h *flipHandler) wish(r *http.Request) (catalog.Flip, error) {
 	if err != nil {
 		return catalog.Flip{}, refuse(http.StatusBadRequest, "The body is no alias value: %v.", err)
 	}
-	s, known := h.router.lastRead()
-	if !known {
-		return catalog.Flip{}, refuse(http.StatusServiceUnavailable, "The router has not read the service catalogue yet. Try again in a second.")
+	service, err := h.router.opt.Flipper.Service(r.Context(), name)
+	if err != nil {
+		return catalog.Flip{}, err
 	}
-	service := s.Services[name]
-	if service == nil {
+	if service.Unknown() {
 		return catalog.Flip{}, refuse(http.StatusNotFound, "There is no service %q. GET /v1/services lists those there are.", name)
 	}
 	from, err := present(service, alias, r.URL.Query().Get("from"))
@@ -186,18 +185,14 @@ func present(s *catalog.Service, alias, expected string) (catalog.Alias, error) 
 func guardsOf(s *catalog.Service, to catalog.AliasValue) ([]catalog.Instance, error) {
 	var guards []catalog.Instance
 	for _, t := range to.Live() {
-		if r := s.Releases[t]; r.State == catalog.Staging || r.State == catalog.Dirty {
-			return nil, refuse(http.StatusConflict, "Target %s is %s: its deployment is not finished. Deploy it to the end, or flip to another target.", t, r.State)
+		if err := s.Unfinished(t); err != nil {
+			return nil, refuse(http.StatusConflict, "The flip was refused: %v.", err)
 		}
-		before := len(guards)
-		for _, i := range s.Instances {
-			if i.Target == t && i.Routable() && s.Expects(i) {
-				guards = append(guards, i)
-			}
-		}
-		if len(guards) == before {
+		passing := s.Passing(t)
+		if len(passing) == 0 {
 			return nil, refuse(http.StatusConflict, "Target %s has no healthy instance of the release it holds. Look at its checks, or flip to another target.", t)
 		}
+		guards = append(guards, passing...)
 	}
 	return guards, nil
 }
@@ -208,11 +203,4 @@ func (h *flipHandler) by(r *http.Request) string {
 		return by
 	}
 	return "somebody at " + networks(h.router.opt.TrustedProxies).clientOf(r).String()
-}
-
-// lastRead is the snapshot as the source told it, with nothing held.
-func (r *Router) lastRead() (catalog.Snapshot, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.read, r.dispatch.table.Load() != nil
 }

@@ -18,11 +18,19 @@ import (
 	"teal/router"
 )
 
-// fakeFlipper notes what it is asked for.
+// fakeFlipper holds one service and notes what it is asked for.
 type fakeFlipper struct {
-	mu    sync.Mutex
-	err   error
-	flips []catalog.Flip
+	mu      sync.Mutex
+	service *catalog.Service
+	err     error
+	flips   []catalog.Flip
+}
+
+func (f *fakeFlipper) Service(_ context.Context, name string) (*catalog.Service, error) {
+	if f.service == nil || f.service.Name != name {
+		return &catalog.Service{Name: name}, nil
+	}
+	return f.service, nil
 }
 
 func (f *fakeFlipper) Flip(_ context.Context, flip catalog.Flip) (uint64, error) {
@@ -63,7 +71,7 @@ func (w *world) put(path, body string, change func(*http.Request)) (int, string)
 const productionAlias = "/v1/services/web/aliases/production"
 
 func TestFlip(t *testing.T) {
-	flipper := &fakeFlipper{}
+	flipper := &fakeFlipper{service: flippable()}
 	w := newWorld(t, func(o *router.Options) { o.Flipper, o.Now = flipper, func() time.Time { return may } })
 	s := flippable()
 	w.apply(7, s)
@@ -107,10 +115,10 @@ func TestFlipsThatAreRefused(t *testing.T) {
 		{"moved before it was asked", flippable(), productionAlias + "?from=green-production", "green-production", nil, nil, 409, `points at \"blue-production\"`},
 		{"no such target", flippable(), productionAlias, "green-test", nil, nil, 409, "no healthy instance"},
 		{"half of a split is sick", sick, productionAlias, "blue-production=1,green-production=1", nil, nil, 409, "Target green-production has no healthy instance"},
-		{"staging", staging, productionAlias, "green-production", nil, nil, 409, "is staging"},
+		{"staging", staging, productionAlias, "green-production", nil, nil, 409, "is being brought up"},
 		{"moved meanwhile", flippable(), productionAlias, "green-production", nil, catalog.ErrMoved, 409, "the alias has moved"},
 		{"fell ill meanwhile", flippable(), productionAlias, "green-production", nil, catalog.ErrUnhealthy, 409, "not healthy"},
-		{"no Consul", flippable(), productionAlias, "green-production", nil, errors.New("connection refused"), 502, "could not be written"},
+		{"no Consul", flippable(), productionAlias, "green-production", nil, errors.New("connection refused"), 502, "could not be made"},
 		{"a page of another site", flippable(), productionAlias, "green-production", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, nil, 403, "another site"},
 		{"a page of another origin", flippable(), productionAlias, "green-production", origin("https://evil.example"), nil, 403, "another site"},
 		{"a name that was made to resolve to us", flippable(), productionAlias, "green-production", func(r *http.Request) {
@@ -119,7 +127,7 @@ func TestFlipsThatAreRefused(t *testing.T) {
 		}, nil, 403, "another site"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			flipper := &fakeFlipper{}
+			flipper := &fakeFlipper{service: c.service}
 			if c.err != nil {
 				flipper.err = fmt.Errorf("flip production of web: %w", c.err)
 			}
@@ -137,7 +145,7 @@ func TestFlipsThatAreRefused(t *testing.T) {
 }
 
 func TestFlipsComeFromPreviewNetworksOnly(t *testing.T) {
-	flipper := &fakeFlipper{}
+	flipper := &fakeFlipper{service: flippable()}
 	w := newWorld(t, func(o *router.Options) {
 		o.Flipper, o.Preview = flipper, []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -154,7 +162,7 @@ func TestFlipsComeFromPreviewNetworksOnly(t *testing.T) {
 }
 
 func TestAPageOfTheRoutersOwnMayFlip(t *testing.T) {
-	w := newWorld(t, func(o *router.Options) { o.Flipper = &fakeFlipper{} })
+	w := newWorld(t, func(o *router.Options) { o.Flipper = &fakeFlipper{service: flippable()} })
 	w.apply(7, flippable())
 	status, body := w.put(productionAlias, "green-production", func(r *http.Request) { r.Header.Set("Origin", w.admin.URL) })
 	require.Equal(t, 200, status, body)

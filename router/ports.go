@@ -15,6 +15,9 @@ type Source interface {
 
 // Flipper changes what an alias points at.
 type Flipper interface {
+	// Service is all that is known of one service at this moment; empty when
+	// nobody knows it. The router's own view may be a moment old.
+	Service(ctx context.Context, name string) (*catalog.Service, error)
 	// Flip happens whole or not at all, and answers the alias's new index. Its
 	// errors wrap catalog.ErrMoved when somebody was faster, and
 	// catalog.ErrUnhealthy when a guard is no longer passing.

@@ -39,6 +39,16 @@ func DataDir(dir string) Option {
 	return func(a *Agent) { a.dataDir = dir }
 }
 
+// ACLs makes the agent refuse whatever no token allows. root may do anything and
+// is the agent's own token, and what Client uses.
+func ACLs(root string) Option {
+	return func(a *Agent) {
+		a.token = root
+		a.config = append(a.config, fmt.Sprintf(
+			`acl { enabled = true default_policy = "deny" tokens { initial_management = %q agent = %q } }`, root, root))
+	}
+}
+
 // Agent is a running Consul that serves the HTTP API on Addr. Its methods are
 // for the test's goroutine.
 type Agent struct {
@@ -49,6 +59,8 @@ type Agent struct {
 	binary  string
 	ports   []int
 	dataDir string
+	config  []string // HCL
+	token   string   // of Client
 	output  *os.File
 	process *process
 }
@@ -82,7 +94,7 @@ func Start(t testing.TB, options ...Option) *Agent {
 // Client returns a client of the agent.
 func (a *Agent) Client() *api.Client {
 	a.t.Helper()
-	client, err := api.NewClient(&api.Config{Address: a.Addr, Transport: &http.Transport{DisableKeepAlives: true}})
+	client, err := api.NewClient(&api.Config{Address: a.Addr, Token: a.token, Transport: &http.Transport{DisableKeepAlives: true}})
 	require.NoError(a.t, err)
 	return client
 }
@@ -148,6 +160,9 @@ func (a *Agent) args() []string {
 		fmt.Sprintf("-serf-lan-port=%d", a.ports[1]),
 		fmt.Sprintf("-serf-wan-port=%d", a.ports[2]),
 		fmt.Sprintf("-server-port=%d", a.ports[3]),
+	}
+	for _, hcl := range a.config {
+		args = append(args, "-hcl="+hcl)
 	}
 	if a.dataDir == "" {
 		return append(args, "-dev")

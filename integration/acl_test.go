@@ -1,0 +1,71 @@
+//go:build integration
+
+package integration
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/consul/api"
+	"github.com/stretchr/testify/require"
+
+	"teal/consul/consultest"
+)
+
+// policies are the rules that docs/ACL.md gives for each part.
+func policies(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/ACL.md")
+	require.NoError(t, err)
+	found := map[string]string{}
+	block := regexp.MustCompile("(?s)## (\\w+)\n.*?```hcl\n(.*?)```")
+	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
+		found[strings.ToLower(m[1])] = m[2]
+	}
+	return found
+}
+
+// token makes a token with just these rules.
+func token(t *testing.T, client *api.Client, name, rules string) string {
+	t.Helper()
+	policy, _, err := client.ACL().PolicyCreate(&api.ACLPolicy{Name: name, Rules: rules}, nil)
+	require.NoError(t, err)
+	made, _, err := client.ACL().TokenCreate(&api.ACLToken{Policies: []*api.ACLLink{{ID: policy.ID}}}, nil)
+	require.NoError(t, err)
+	return made.SecretID
+}
+
+// The policies in the documentation are enough, and without a token the reason
+// is told.
+func TestDocumentedPoliciesAreEnough(t *testing.T) {
+	const root = "11111111-2222-3333-4444-555555555555"
+	agent := consultest.Start(t, consultest.ACLs(root))
+	rules := policies(t)
+	tokens := map[string]string{}
+	for _, part := range []string{"router", "registrator", "deployer"} {
+		require.NotEmpty(t, rules[part], "docs/ACL.md says nothing of the %s", part)
+		tokens[part] = token(t, agent.Client(), part, rules[part])
+	}
+	buildShop(t)
+	w := &world{consul: agent, proxy: freeAddr(t), admin: freeAddr(t)}
+	w.start(t, "CONSUL_HTTP_TOKEN="+tokens["router"], "router", "--listen", w.proxy, "--admin", w.admin, "--id", "r1")
+	w.start(t, "CONSUL_HTTP_TOKEN="+tokens["registrator"], "registrator")
+	w.awaitRouter(t)
+
+	r := w.run(t, []string{"RELEASE=" + first}, "deploy", "--file", shopFile)
+	require.NotZero(t, r.code)
+	require.Contains(t, r.out, "CONSUL_HTTP_TOKEN", "a refusal names the next step")
+
+	for _, release := range []string{first, second} {
+		r = w.run(t, []string{"RELEASE=" + release, "CONSUL_HTTP_TOKEN=" + tokens["deployer"]}, "deploy", "--file", shopFile)
+		require.Zero(t, r.code, r.out)
+	}
+	code, body := w.get(t, "shop.localhost", "/")
+	require.Equal(t, 200, code, body)
+	require.Contains(t, body, second)
+	r = w.run(t, []string{"CONSUL_HTTP_TOKEN=" + tokens["deployer"]}, "rollback", shop)
+	require.Zero(t, r.code, r.out)
+	require.Equal(t, 200, w.putAdmin(t, "/v1/services/shop/aliases/production", "green-production"))
+}
