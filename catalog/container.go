@@ -12,13 +12,16 @@ var ErrNameTaken = errors.New("the container name is taken")
 // Container is one container, or one process that stands in for it, as its
 // host's runtime tells it.
 type Container struct {
-	ID       string // the incarnation: a new one each time it is created
-	Name     string // without a leading slash
-	Image    string // the reference it was created from
-	ImageID  string // the digest that reference meant then
-	Labels   map[string]string
-	Env      map[string]string
-	Ports    []Port
+	ID      string // the incarnation: a new one each time it is created
+	Name    string // without a leading slash
+	Image   string // the reference it was created from
+	ImageID string // the digest that reference meant then
+	Labels  map[string]string
+	Env     map[string]string
+	Ports   []Port // each once, published where most clients can use it
+	// Bindings are all the places where ports are published: a port has several
+	// when IPv4 and IPv6, or several addresses of the host, are bound apart.
+	Bindings []Port
 	Networks []Network // ordered by name
 	// NetworkMode is Docker's: "host" is the host's own network, "container:x"
 	// that of container x. Anything else is told by Networks.
@@ -40,15 +43,6 @@ type Port struct {
 	Protocol string // "tcp" or "udp"
 	HostIP   string // where it is published, empty when it is not
 	Host     int    // 0 when it is not published
-	// Bindings are all the places where it is published, if they are known;
-	// HostIP and Host are the one that most clients can use.
-	Bindings []Binding
-}
-
-// Binding is one place where a port is published.
-type Binding struct {
-	IP   string // of the host; 0.0.0.0 or :: for all of that family
-	Port int
 }
 
 // Network is a container's place in one network.
@@ -62,6 +56,7 @@ type Network struct {
 type Signal struct {
 	Container string // its id
 	Number    int
+	At        time.Time // by the clock of the container's host
 }
 
 // ContainerSpec is what a container is started from.

@@ -15,6 +15,8 @@ type DrainRequest struct {
 	// Container is the instance's container when the request was made: a later
 	// one under the same id is not meant. Empty means any.
 	Container string `json:"container,omitempty"`
+	// Owner is the registrator that is asked; empty means whose the instance is.
+	Owner string `json:"owner,omitempty"`
 }
 
 // String is who asks and why, on one line.

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -19,10 +20,19 @@ type ServiceConfig struct {
 	Routes      []Route `json:"routes,omitempty"`
 	// Timeouts in milliseconds, 0 for the router's own default.
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
+	// Since is the key's CreateIndex: of two services that claim the same route,
+	// the one with the smaller Since was there first. 0 means that no key exists.
+	Since uint64 `json:"-"`
 }
 
+// DefaultAlias is the alias that answers when a URI names none.
+func (c ServiceConfig) DefaultAlias() string { return cmp.Or(c.Default, DefaultAlias) }
+
 // IsZero tells whether the service says nothing.
-func (c ServiceConfig) IsZero() bool { return reflect.DeepEqual(c, ServiceConfig{}) }
+func (c ServiceConfig) IsZero() bool {
+	c.Since = 0
+	return reflect.DeepEqual(c, ServiceConfig{})
+}
 
 // Route is a host, a path or both that a service claims for one of its aliases:
 // "shop.example.com/", "shop.example.com/cart", "/shop".

@@ -1,7 +1,11 @@
 package catalog
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -34,33 +38,33 @@ type Check struct {
 	// ID holds the container's incarnation and a digest of the definition, so
 	// that a new container under an old name never inherits "passing": Consul
 	// keeps the status of a check that is registered again under its old id.
-	ID   string
-	Name string
+	ID   string `json:"-"`
+	Name string `json:",omitzero"`
 
-	HTTP          string // the whole URL
-	Method        string // of HTTP; empty for GET
-	Header        map[string][]string
-	Body          string
-	TCP           string // host:port
-	GRPC          string // host:port, or host:port/service
-	GRPCUseTLS    bool
-	TLSSkipVerify bool          // of HTTP and GRPC
-	TTL           time.Duration // for how long a report holds
-	Args          []string      // a command; exit code 0 is passing, 1 a warning
-	Container     string        // where Args run; empty for beside the agent
+	HTTP          string              `json:",omitzero"` // the whole URL
+	Method        string              `json:",omitzero"` // of HTTP; empty for GET
+	Header        map[string][]string `json:",omitzero"`
+	Body          string              `json:",omitzero"`
+	TCP           string              `json:",omitzero"` // host:port
+	GRPC          string              `json:",omitzero"` // host:port, or host:port/service
+	GRPCUseTLS    bool                `json:",omitzero"`
+	TLSSkipVerify bool                `json:",omitzero"` // of HTTP and GRPC
+	TTL           time.Duration       `json:",omitzero"` // for how long a report holds
+	Args          []string            `json:",omitzero"` // a command; exit code 0 is passing, 1 a warning
+	Container     string              `json:",omitzero"` // where Args run; empty for beside the agent
 
-	Interval               time.Duration // between two runs; not of TTL
-	Timeout                time.Duration // of one run; not of TTL
-	Initial                Health        // before the first result; empty for critical
-	DeregisterAfter        time.Duration // critical for so long, the agent forgets the instance; 0 for never
-	SuccessBeforePassing   int           // results in a row; 0 for one
-	FailuresBeforeCritical int           // results in a row; 0 for one
+	Interval               time.Duration `json:",omitzero"` // between two runs; not of TTL
+	Timeout                time.Duration `json:",omitzero"` // of one run; not of TTL
+	Initial                Health        `json:",omitzero"` // before the first result; empty for critical
+	DeregisterAfter        time.Duration `json:",omitzero"` // critical for so long, the agent forgets the instance; 0 for never
+	SuccessBeforePassing   int           `json:",omitzero"` // results in a row; 0 for one
+	FailuresBeforeCritical int           `json:",omitzero"` // results in a row; 0 for one
 
 	// Status is what the check says: of a check that an agent holds its present
 	// one; of one that is wanted what is to be reported to the agent, and empty
 	// where that is not the registrator's business.
-	Status Health
-	Output string
+	Status Health `json:"-"`
+	Output string `json:"-"`
 }
 
 // Same tells whether two registrations need no write to become one another.
@@ -84,6 +88,17 @@ func (r Registration) Health() Health {
 		}
 	}
 	return worst
+}
+
+// Digest names the check's definition in a few letters. A field that is not set
+// does not count, so that one that is added later changes no digest of before.
+func (c Check) Digest() string {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic(fmt.Sprintf("catalog: encode a check: %v", err)) // it holds only what JSON can
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:4])
 }
 
 func sameMeta(a, b map[string]string) bool {

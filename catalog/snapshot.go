@@ -13,7 +13,8 @@ type Snapshot struct {
 	// A router that applied it has applied every flip up to that index.
 	AliasIndex uint64
 	Problems   []Problem
-	// StaleSince is when Consul last answered, and zero while it answers.
+	// StaleSince is since when some part of Consul can't be read; zero while all
+	// can.
 	StaleSince time.Time
 }
 
@@ -41,12 +42,7 @@ type Hold struct {
 const DefaultAlias = "production"
 
 // DefaultAlias is the alias of this service that answers when a URI names none.
-func (s *Service) DefaultAlias() string {
-	if s.Config.Default != "" {
-		return s.Config.Default
-	}
-	return DefaultAlias
-}
+func (s *Service) DefaultAlias() string { return s.Config.DefaultAlias() }
 
 // Resolve finds an alias: the one that has a key, else the implied one of an
 // uncoloured environment that has instances.

@@ -30,6 +30,8 @@ func (s *Store) Announcer() *Announcer { return &Announcer{store: s} }
 
 // Announce writes the router's record. It may be called from any goroutine.
 func (a *Announcer) Announce(ctx context.Context, r catalog.RouterRecord) error {
+	ctx, cancel := context.WithTimeout(ctx, renewEvery) // a write that hangs must not keep the session from being renewed
+	defer cancel()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.record = r
@@ -55,6 +57,8 @@ func (a *Announcer) Run(ctx context.Context) error {
 }
 
 func (a *Announcer) renew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.record.ID == "" {
@@ -83,13 +87,22 @@ func (a *Announcer) put(ctx context.Context) error {
 	key := a.store.keys.Router(a.record.ID)
 	ok, _, err := a.store.api.KV().Acquire(&api.KVPair{Key: key, Value: a.record.Encode(), Session: a.session}, a.store.write(ctx))
 	if err != nil {
-		a.session = "" // it may have ended; the next try makes a new one
+		a.dropEnded(ctx)
 		return a.store.explain(err, "write "+key)
 	}
 	if !ok {
 		return fmt.Errorf("write %s: %w; give each router an id of its own with --id, or wait for the old one to run out", key, errHeld)
 	}
 	return nil
+}
+
+// dropEnded forgets a session that Consul says has ended, so that the next try
+// makes a new one. A session that may live is kept: it holds the key. The caller
+// holds mu.
+func (a *Announcer) dropEnded(ctx context.Context) {
+	if alive, err := a.store.renewOnce(ctx, a.session); err == nil && !alive {
+		a.session = ""
+	}
 }
 
 func (a *Announcer) withdraw(ctx context.Context) {

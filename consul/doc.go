@@ -7,5 +7,6 @@
 //
 // Where the agent is and how to speak to it follows the SDK's environment:
 // CONSUL_HTTP_ADDR, CONSUL_HTTP_TOKEN, CONSUL_HTTP_TOKEN_FILE, CONSUL_HTTP_SSL,
-// CONSUL_CACERT, CONSUL_CLIENT_CERT, CONSUL_CLIENT_KEY and CONSUL_NAMESPACE.
+// CONSUL_CACERT, CONSUL_CLIENT_CERT, CONSUL_CLIENT_KEY and CONSUL_NAMESPACE. A
+// token file is read again when it changes.
 package consul

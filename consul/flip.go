@@ -143,7 +143,7 @@ func (s *Store) guardNode(ctx context.Context, f catalog.Flip, node string, inst
 		create = s.bareSession // nodes that no agent watches have no serfHealth to bind to
 	}
 	id, _, err := create(entry, s.write(ctx))
-	if refused(err) {
+	if cannotBind(err) {
 		return g, fmt.Errorf("%w: %s on %s: %w", catalog.ErrUnhealthy, strings.Join(g.instances, ", "), node, err)
 	}
 	g.session = id
@@ -173,9 +173,9 @@ func (s *Store) bareSession(entry *api.SessionEntry, w *api.WriteOptions) (strin
 	return out.ID, meta, err
 }
 
-// refused tells whether Consul would not bind a session because a check is
+// cannotBind tells whether Consul would not bind a session because a check is
 // critical or gone. It says so only in words.
-func refused(err error) bool {
+func cannotBind(err error) bool {
 	var status api.StatusError
 	return errors.As(err, &status) &&
 		(strings.Contains(status.Body, "critical state") || strings.Contains(status.Body, "Missing check"))

@@ -9,8 +9,8 @@ import (
 )
 
 // parseFolder reads all keys of one of Teal's folders. A key that can't be read
-// is a problem of its own and hides no other.
-func parseFolder(keys catalog.Keys, folder string, pairs api.KVPairs) reading[map[string]facts] {
+// is a problem of its own and hides no other; what it said in old stays.
+func parseFolder(keys catalog.Keys, folder string, pairs api.KVPairs, old map[string]facts) reading[map[string]facts] {
 	r := reading[map[string]facts]{value: map[string]facts{}}
 	for _, p := range pairs {
 		if strings.HasSuffix(p.Key, "/") {
@@ -18,10 +18,30 @@ func parseFolder(keys catalog.Keys, folder string, pairs api.KVPairs) reading[ma
 		}
 		service, err := parsePair(keys, folder, p, r.value)
 		if err != nil {
+			keepOld(keys, p.Key, old, r.value)
 			r.problems = append(r.problems, catalog.Problem{Service: service, Subject: p.Key, Message: err.Error()})
 		}
 	}
 	return r
+}
+
+// keepOld carries over what a key said before it could not be read any more.
+// Flip records are left out: they only tell a story.
+func keepOld(keys catalog.Keys, key string, old, into map[string]facts) {
+	if service, name, ok := keys.CutAlias(key); ok {
+		if a, had := old[service].aliases[name]; had {
+			into[service] = into[service].withAlias(a)
+		}
+	}
+	if service, text, ok := keys.CutRelease(key); ok {
+		target, err := catalog.ParseTarget(text)
+		if r, had := old[service].releases[target]; had && err == nil {
+			into[service] = into[service].withRelease(target, r)
+		}
+	}
+	if service, ok := keys.CutService(key); ok && old[service].config != nil {
+		into[service] = old[service]
+	}
 }
 
 func parsePair(keys catalog.Keys, folder string, p *api.KVPair, into map[string]facts) (string, error) {
@@ -48,10 +68,7 @@ func parseAlias(keys catalog.Keys, p *api.KVPair, into map[string]facts) (string
 	if err != nil {
 		return service, err
 	}
-	if into[service].aliases == nil {
-		into[service] = facts{aliases: map[string]catalog.Alias{}}
-	}
-	into[service].aliases[name] = catalog.Alias{Name: name, Value: value, Index: p.ModifyIndex}
+	into[service] = into[service].withAlias(catalog.Alias{Name: name, Value: value, Index: p.ModifyIndex})
 	return service, nil
 }
 
@@ -69,10 +86,7 @@ func parseRelease(keys catalog.Keys, p *api.KVPair, into map[string]facts) (stri
 		return service, err
 	}
 	release.Index = p.ModifyIndex
-	if into[service].releases == nil {
-		into[service] = facts{releases: map[catalog.Target]catalog.Release{}}
-	}
-	into[service].releases[target] = release
+	into[service] = into[service].withRelease(target, release)
 	return service, nil
 }
 
@@ -102,6 +116,7 @@ func parseService(keys catalog.Keys, p *api.KVPair, into map[string]facts) (stri
 	if err != nil {
 		return service, err
 	}
+	config.Since = p.CreateIndex
 	into[service] = facts{config: &config}
 	return service, nil
 }

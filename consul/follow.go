@@ -31,7 +31,7 @@ func (s *Store) follow(ctx context.Context, quiet time.Duration, r read, failed 
 	var index uint64
 	backoff := minBackoff
 	for ctx.Err() == nil {
-		next, err := s.ask(ctx, index, r)
+		next, err := r(blocking(ctx, index))
 		if ctx.Err() != nil {
 			return
 		}
@@ -48,11 +48,9 @@ func (s *Store) follow(ctx context.Context, quiet time.Duration, r read, failed 
 	}
 }
 
-func (s *Store) ask(ctx context.Context, index uint64, r read) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, deadline)
-	defer cancel()
-	q := &api.QueryOptions{WaitIndex: index, WaitTime: maxWait}
-	return r(q.WithContext(ctx))
+// blocking are the options of a query that waits until index has passed.
+func blocking(ctx context.Context, index uint64) *api.QueryOptions {
+	return (&api.QueryOptions{WaitIndex: index, WaitTime: maxWait}).WithContext(ctx)
 }
 
 // nextIndex is the index to wait for, given the last and what came back. An

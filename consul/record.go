@@ -58,20 +58,44 @@ func (s *Store) DeleteRelease(ctx context.Context, service string, t catalog.Tar
 	return err
 }
 
-// PutServiceConfig writes what a service says about itself, if that differs
-// from what is there.
-func (s *Store) PutServiceConfig(ctx context.Context, service string, c catalog.ServiceConfig) error {
+// configTries is how often a change of a service's configuration is tried that
+// loses to another.
+const configTries = 10
+
+// UpdateServiceConfig changes what a service says about itself: change gets what
+// is there, zero if nothing, and answers what shall be. It is called again when
+// somebody else was faster. What stays the same is not written.
+func (s *Store) UpdateServiceConfig(ctx context.Context, service string, change func(catalog.ServiceConfig) catalog.ServiceConfig) error {
 	key := s.keys.Service(service)
-	doing := "write the configuration " + key
+	for range configTries {
+		done, err := s.tryConfig(ctx, key, change)
+		if done || err != nil {
+			return s.explain(err, "write the configuration "+key)
+		}
+	}
+	return fmt.Errorf("write the configuration %s: somebody else changes it all the time; try again", key)
+}
+
+func (s *Store) tryConfig(ctx context.Context, key string, change func(catalog.ServiceConfig) catalog.ServiceConfig) (bool, error) {
 	old, _, err := s.api.KV().Get(key, s.query(ctx))
 	if err != nil {
-		return s.explain(err, doing)
+		return false, err
 	}
-	if old != nil && bytes.Equal(old.Value, c.Encode()) {
-		return nil
+	pair := &api.KVPair{Key: key}
+	var config catalog.ServiceConfig
+	if old != nil {
+		pair.ModifyIndex, pair.Value = old.ModifyIndex, old.Value
+		if config, err = catalog.ParseServiceConfig(old.Value); err != nil {
+			s.log.Warn("a service's configuration can't be read and is replaced", "key", key, "error", err)
+		}
 	}
-	_, err = s.api.KV().Put(&api.KVPair{Key: key, Value: c.Encode()}, s.write(ctx))
-	return s.explain(err, doing)
+	value := change(config).Encode()
+	if bytes.Equal(pair.Value, value) {
+		return true, nil
+	}
+	pair.Value = value
+	done, _, err := s.api.KV().CAS(pair, s.write(ctx))
+	return done, err
 }
 
 // Routers are the routers that are alive, as far as their sessions tell.

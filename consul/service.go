@@ -28,7 +28,7 @@ func (s *Store) Service(ctx context.Context, name string) (*catalog.Service, err
 		if err != nil {
 			return nil, s.explain(err, doing)
 		}
-		r := parseFolder(s.keys, folder, pairs)
+		r := parseFolder(s.keys, folder, pairs, nil)
 		problems = append(problems, r.problems...)
 		r.value[name].addTo(out)
 	}

@@ -1,6 +1,7 @@
 package consul
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +17,9 @@ import (
 )
 
 const (
-	// maxConns keeps this client below the 200 connections an agent answers for
-	// one client address (http_max_conns_per_client).
-	maxConns = 160
+	// maxConns leaves room for others on this host: an agent answers at most 200
+	// connections of one client address (http_max_conns_per_client).
+	maxConns = 64
 
 	// sessionTTL is how long a silent holder keeps its lock or its record. Ten
 	// seconds is the least Consul allows; it may take twice that to notice.
@@ -37,6 +38,13 @@ type Options struct {
 	Address string // overrides CONSUL_HTTP_ADDR when not empty
 	Prefix  string // of Teal's keys; catalog.DefaultPrefix when empty
 	Logger  hclog.Logger
+
+	// WatchBudget is how many services get a blocking query, and so a connection,
+	// of their own; DefaultWatchBudget when 0. The rest are asked about in turns.
+	WatchBudget int
+	// Hold is how long a watch keeps what it knew of a folder of keys that is
+	// empty all of a sudden; DefaultHold when 0.
+	Hold time.Duration
 }
 
 // Store is a client of one Consul agent. Its methods may be called from any
@@ -46,6 +54,11 @@ type Store struct {
 	addr string
 	keys catalog.Keys
 	log  hclog.Logger
+
+	watchBudget int
+	hold        time.Duration
+
+	tokens *tokenFile // nil without CONSUL_HTTP_TOKEN_FILE
 
 	mu    sync.Mutex
 	holds map[string]*hold // by session
@@ -68,23 +81,24 @@ func New(opt Options) (*Store, error) {
 	if log == nil {
 		log = hclog.NewNullLogger()
 	}
-	return &Store{
+	s := &Store{
 		api: client, addr: cfg.Address, keys: catalog.NewKeys(opt.Prefix),
 		log: log.Named("consul"), holds: map[string]*hold{},
-	}, nil
+		watchBudget: cmp.Or(opt.WatchBudget, DefaultWatchBudget), hold: cmp.Or(opt.Hold, DefaultHold),
+	}
+	cfg.HttpClient.Transport = deadlines{cfg.HttpClient.Transport}
+	s.followToken(cfg)
+	return s, nil
 }
 
-// Self is the agent's node name and the address it advertises to others.
-func (s *Store) Self(ctx context.Context) (node, address string, err error) {
-	// The SDK's Agent().Self takes no context; the raw endpoint does.
-	var self struct {
-		Config struct{ NodeName string }
-		Member struct{ Addr string }
+// followToken lets the client's requests carry what the token's file holds. The
+// client shares cfg's HttpClient, which NewClient has made.
+func (s *Store) followToken(cfg *api.Config) {
+	if cfg.TokenFile == "" {
+		return
 	}
-	if _, err := s.api.Raw().Query("/v1/agent/self", &self, s.query(ctx)); err != nil {
-		return "", "", s.explain(err, "ask the agent who it is")
-	}
-	return self.Config.NodeName, self.Member.Addr, nil
+	s.tokens = &tokenFile{path: cfg.TokenFile, next: cfg.HttpClient.Transport, now: time.Now, log: s.log}
+	cfg.HttpClient.Transport = s.tokens
 }
 
 func (s *Store) query(ctx context.Context) *api.QueryOptions {

@@ -19,6 +19,7 @@ type view struct {
 	folders   map[string]reading[map[string]facts]   // by folder, then by service
 	pairs     map[string]api.KVPairs                 // what folders was read from
 
+	emptied    map[string]time.Time // folders that are empty all of a sudden, since when
 	aliasIndex uint64
 	failing    map[string]time.Time // what can't be read, since when
 
@@ -40,12 +41,31 @@ type facts struct {
 	config   *catalog.ServiceConfig
 }
 
+// withAlias adds an alias to the facts and answers them.
+func (f facts) withAlias(a catalog.Alias) facts {
+	if f.aliases == nil {
+		f.aliases = map[string]catalog.Alias{}
+	}
+	f.aliases[a.Name] = a
+	return f
+}
+
+// withRelease adds a release to the facts and answers them.
+func (f facts) withRelease(t catalog.Target, r catalog.Release) facts {
+	if f.releases == nil {
+		f.releases = map[catalog.Target]catalog.Release{}
+	}
+	f.releases[t] = r
+	return f
+}
+
 func newView(keys catalog.Keys) *view {
 	return &view{
 		keys:      keys,
 		instances: map[string]reading[[]catalog.Instance]{},
 		folders:   map[string]reading[map[string]facts]{},
 		pairs:     map[string]api.KVPairs{},
+		emptied:   map[string]time.Time{},
 		failing:   map[string]time.Time{},
 		services:  map[string]*catalog.Service{},
 		dirty:     map[string]bool{},
@@ -54,7 +74,8 @@ func newView(keys catalog.Keys) *view {
 
 // setInstances takes in a service's instances, and tells whether anything that
 // matters changed. The output of checks does not: it changes with every run.
-func (v *view) setInstances(service string, list []catalog.Instance, problems []catalog.Problem) bool {
+func (v *view) setInstances(service string, entries []*api.ServiceEntry) bool {
+	list, problems := understand(entries)
 	old, had := v.instances[service]
 	if had && slices.EqualFunc(old.value, list, sameInstance) && slices.Equal(old.problems, problems) {
 		return false
@@ -88,10 +109,14 @@ func (v *view) setFolder(folder string, pairs api.KVPairs, index uint64) bool {
 		return false
 	}
 	v.pairs[folder] = pairs
-	if folder == v.keys.Aliases() && len(pairs) > 0 {
+	delete(v.emptied, folder)
+	if folder == v.keys.Aliases() {
 		v.aliasIndex = index
+		if len(pairs) == 0 {
+			v.aliasIndex = 0
+		}
 	}
-	r := parseFolder(v.keys, folder, pairs)
+	r := parseFolder(v.keys, folder, pairs, v.folders[folder].value)
 	for service := range v.folders[folder].value {
 		v.dirty[service] = true
 	}
@@ -101,6 +126,24 @@ func (v *view) setFolder(folder string, pairs api.KVPairs, index uint64) bool {
 	v.folders[folder] = r
 	return true
 }
+
+// suspect notes that a folder which had keys has none any more, and tells
+// whether that is news. A Consul that was wiped answers so, or a token that may
+// no longer read; what was known stays until somebody decides. No flip counts as
+// applied meanwhile: another history may have begun.
+func (v *view) suspect(folder string, at time.Time) bool {
+	if !v.emptied[folder].IsZero() {
+		return false
+	}
+	v.emptied[folder] = at
+	if folder == v.keys.Aliases() {
+		v.aliasIndex = 0
+	}
+	return true
+}
+
+// had tells whether a folder had keys when it was last believed.
+func (v *view) had(folder string) bool { return len(v.pairs[folder]) > 0 }
 
 func samePair(a, b *api.KVPair) bool { return a.Key == b.Key && a.ModifyIndex == b.ModifyIndex }
 
@@ -166,6 +209,12 @@ func (v *view) problems() []catalog.Problem {
 	}
 	for _, r := range v.folders {
 		all = append(all, r.problems...)
+	}
+	for folder := range v.emptied {
+		all = append(all, catalog.Problem{
+			Subject: folder,
+			Message: "all its keys are gone at once, so what they said is kept for a while; if that was meant, wait, otherwise look whether Consul was wiped or the token may still read them",
+		})
 	}
 	slices.SortFunc(all, func(a, b catalog.Problem) int {
 		return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Subject, b.Subject))

@@ -2,6 +2,7 @@ package consul
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -12,16 +13,26 @@ import (
 )
 
 const (
-	// watchBudget is how many services get a blocking query, and so a connection,
-	// of their own. An agent answers 200 connections at most; the rest of the
-	// services are asked about in turns.
-	watchBudget = 100
+	// DefaultWatchBudget leaves most of an agent's connections to others.
+	DefaultWatchBudget = 40
+
+	// DefaultHold is longer than it takes to notice that a Consul was wiped by
+	// mistake.
+	DefaultHold = time.Minute
 
 	// pollEvery is how often the services above the budget are asked about.
 	pollEvery = 2 * time.Second
 
 	// settle gathers changes of the catalogue; changes of aliases wait for nothing.
 	settle = 10 * time.Millisecond
+
+	// folderQuiet is the rest after a change of a folder that nobody waits for. A
+	// query on an empty folder wakes for every write anywhere.
+	folderQuiet = 100 * time.Millisecond
+
+	// aliasQuiet bounds what a storm of writes costs, and so what a flip waits
+	// behind one.
+	aliasQuiet = 5 * time.Millisecond
 )
 
 // Watch calls apply with each new snapshot until ctx ends, from one goroutine.
@@ -32,15 +43,16 @@ func (s *Store) Watch(ctx context.Context, apply func(catalog.Snapshot)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &watch{
 		store: s, ctx: ctx, view: newView(s.keys), apply: apply,
-		changes: make(chan change), members: map[string]context.CancelFunc{},
+		changes: make(chan change), pollNow: make(chan struct{}, 1), members: map[string]context.CancelFunc{},
 	}
 	defer w.feeds.Wait()
 	defer cancel()
-	for _, folder := range w.folders() {
+	w.followAliases()
+	for _, folder := range []string{s.keys.Services(), s.keys.Releases(), s.keys.Flips()} {
 		w.followFolder(folder)
 	}
 	w.followCatalogue()
-	w.follow(w.pollRest)
+	w.follow(w.poll)
 	w.run()
 	return nil
 }
@@ -52,6 +64,7 @@ type watch struct {
 	view    *view
 	apply   func(catalog.Snapshot)
 	changes chan change
+	pollNow chan struct{} // there are new services to ask about in turns
 	feeds   sync.WaitGroup
 
 	catalogue map[string][]string           // service to tags; nil until read
@@ -63,11 +76,6 @@ type watch struct {
 // change is what a feed has read, to be done by run. It answers whether a new
 // snapshot is due, and whether it is urgent.
 type change func() (due, urgent bool)
-
-func (w *watch) folders() []string {
-	k := w.store.keys
-	return []string{k.Aliases(), k.Services(), k.Releases(), k.Flips()}
-}
 
 // run applies changes and hands on snapshots until ctx ends.
 func (w *watch) run() {
@@ -102,15 +110,22 @@ func (w *watch) ready() bool {
 	if w.started {
 		return true
 	}
-	if w.catalogue == nil || len(w.view.folders) < len(w.folders()) {
+	const folders = 4
+	if w.catalogue == nil || len(w.view.folders) < folders {
 		return false
 	}
 	for name := range w.members {
-		if _, ok := w.view.instances[name]; !ok {
+		if w.unread(name) {
 			return false
 		}
 	}
-	return true
+	return !slices.ContainsFunc(w.polled, w.unread)
+}
+
+// unread tells whether a service has not been asked about yet.
+func (w *watch) unread(name string) bool {
+	_, read := w.view.instances[name]
+	return !read
 }
 
 func (w *watch) send(c change) {
@@ -128,24 +143,83 @@ func (w *watch) follow(f func()) {
 	}()
 }
 
-// followFolder feeds one folder of keys. Only aliases are urgent.
+// followFolder feeds one folder of keys.
 func (w *watch) followFolder(folder string) {
-	urgent := folder == w.store.keys.Aliases()
 	w.follow(func() {
-		w.store.follow(w.ctx, 0, func(q *api.QueryOptions) (uint64, error) {
+		w.store.follow(w.ctx, folderQuiet, func(q *api.QueryOptions) (uint64, error) {
 			pairs, meta, err := w.store.api.KV().List(folder, q)
 			if err != nil {
 				return 0, err
 			}
+			w.send(func() (bool, bool) { return w.takeFolder(folder, pairs, meta.LastIndex), false })
+			return meta.LastIndex, nil
+		}, w.failed(w.ctx, folder))
+	})
+}
+
+// followAliases feeds the aliases, which wait for nothing. The services whose
+// aliases moved are read once more first: an alias must not arrive before the
+// instances that it now points at.
+func (w *watch) followAliases() {
+	folder := w.store.keys.Aliases()
+	var last api.KVPairs
+	begun := false
+	w.follow(func() {
+		w.store.follow(w.ctx, aliasQuiet, func(q *api.QueryOptions) (uint64, error) {
+			pairs, meta, err := w.store.api.KV().List(folder, q)
+			if err != nil {
+				return 0, err
+			}
+			var fresh map[string][]*api.ServiceEntry
+			if begun {
+				fresh = w.store.readMoved(w.ctx, moved(w.store.keys, last, pairs))
+			}
+			last, begun = pairs, true
 			w.send(func() (bool, bool) {
-				changed := w.view.setFolder(folder, pairs, meta.LastIndex)
-				if changed {
-					w.recruit()
+				for name, entries := range fresh {
+					if _, there := w.catalogue[name]; there {
+						w.view.setInstances(name, entries)
+					}
 				}
-				return changed, changed && urgent
+				changed := w.takeFolder(folder, pairs, meta.LastIndex)
+				return changed, changed
 			})
 			return meta.LastIndex, nil
-		}, w.failed(folder))
+		}, w.failed(w.ctx, folder))
+	})
+}
+
+// takeFolder takes in what was read of a folder, and tells whether that changed
+// anything. A folder that is empty all of a sudden is not believed yet.
+func (w *watch) takeFolder(folder string, pairs api.KVPairs, index uint64) bool {
+	if len(pairs) == 0 && w.view.had(folder) {
+		since := time.Now()
+		if !w.view.suspect(folder, since) {
+			return false
+		}
+		w.store.log.Warn("all keys of a folder are gone at once; what they said is kept for now", "folder", folder, "hold", w.store.hold)
+		w.follow(func() { w.believe(folder, since) })
+		return true
+	}
+	if !w.view.setFolder(folder, pairs, index) {
+		return false
+	}
+	w.recruit()
+	return true
+}
+
+// believe takes an emptied folder for empty when the hold is over and nothing
+// has come back.
+func (w *watch) believe(folder string, since time.Time) {
+	rest(w.ctx, w.store.hold)
+	w.send(func() (bool, bool) {
+		if w.view.emptied[folder] != since {
+			return false, false
+		}
+		w.store.log.Warn("a folder's keys have not come back and are forgotten", "folder", folder)
+		changed := w.view.setFolder(folder, nil, 0)
+		w.recruit()
+		return changed, false
 	})
 }
 
@@ -162,37 +236,56 @@ func (w *watch) followCatalogue() {
 				return w.recruit(), false
 			})
 			return meta.LastIndex, nil
-		}, w.failed("the catalogue"))
+		}, w.failed(w.ctx, "the catalogue"))
 	})
 }
 
 // recruit starts and ends the feeds of services, so that each service that is
-// Teal's business has one. It tells whether a service went.
+// Teal's business has one or is asked about in turns. It tells whether a service
+// went.
 func (w *watch) recruit() bool {
 	if w.catalogue == nil {
 		return false
 	}
 	mentioned := w.view.mentioned()
 	w.polled = nil
-	for name, tags := range w.catalogue {
+	for _, name := range slices.Sorted(maps.Keys(w.catalogue)) {
 		_, member := w.members[name]
 		switch {
-		case member || (!mentioned[name] && !catalog.Concerns(tags)):
-		case len(w.members) < watchBudget:
+		case member || (!mentioned[name] && !catalog.Concerns(w.catalogue[name])):
+		case len(w.members) < w.store.watchBudget:
 			w.enlist(name)
 		default:
 			w.polled = append(w.polled, name)
 		}
 	}
-	gone := false
-	for name := range w.view.instances {
-		if _, there := w.catalogue[name]; !there {
-			w.dismiss(name)
-			gone = w.view.dropService(name) || gone
+	if slices.ContainsFunc(w.polled, w.unread) {
+		select {
+		case w.pollNow <- struct{}{}:
+		default:
 		}
 	}
-	return gone || !w.started
+	return w.forget() || !w.started
 }
+
+// forget drops the services that are no longer in the catalogue.
+func (w *watch) forget() bool {
+	gone := false
+	for name := range w.view.instances {
+		if _, there := w.catalogue[name]; there {
+			continue
+		}
+		if cancel, member := w.members[name]; member {
+			cancel()
+			delete(w.members, name)
+			delete(w.view.failing, feedOf(name))
+		}
+		gone = w.view.dropService(name) || gone
+	}
+	return gone
+}
+
+func feedOf(service string) string { return "service " + service }
 
 func (w *watch) enlist(name string) {
 	ctx, cancel := context.WithCancel(w.ctx)
@@ -200,16 +293,8 @@ func (w *watch) enlist(name string) {
 	w.follow(func() {
 		w.store.follow(ctx, settle, func(q *api.QueryOptions) (uint64, error) {
 			return w.readService(ctx, name, q)
-		}, w.failed("service "+name))
+		}, w.failed(ctx, feedOf(name)))
 	})
-}
-
-func (w *watch) dismiss(name string) {
-	if cancel, ok := w.members[name]; ok {
-		cancel()
-		delete(w.members, name)
-		delete(w.view.failing, "service "+name)
-	}
 }
 
 func (w *watch) readService(ctx context.Context, name string, q *api.QueryOptions) (uint64, error) {
@@ -217,44 +302,18 @@ func (w *watch) readService(ctx context.Context, name string, q *api.QueryOption
 	if err != nil {
 		return 0, err
 	}
-	instances, problems := understand(entries)
 	w.send(func() (bool, bool) {
 		if ctx.Err() != nil {
 			return false, false // dismissed while it was asking
 		}
-		return w.view.setInstances(name, instances, problems) || !w.started, false
+		return w.view.setInstances(name, entries) || !w.started, false
 	})
 	return meta.LastIndex, nil
 }
 
-// pollRest asks about the services above the budget, in turns.
-func (w *watch) pollRest() {
-	for w.ctx.Err() == nil {
-		rest(w.ctx, pollEvery)
-		var names []string
-		done := make(chan struct{})
-		w.send(func() (bool, bool) {
-			names = slices.Clone(w.polled)
-			close(done)
-			return false, false
-		})
-		select {
-		case <-done:
-		case <-w.ctx.Done():
-			return
-		}
-		for _, name := range names {
-			_, err := w.store.ask(w.ctx, 0, func(q *api.QueryOptions) (uint64, error) {
-				return w.readService(w.ctx, name, q)
-			})
-			w.failed("the services above the watch budget")(err)
-		}
-	}
-}
-
-// failed tells the view, and once the log, that something can't be read or can
-// be read again.
-func (w *watch) failed(what string) func(error) {
+// failed tells the view, and once the log, that a feed can't read or can again.
+// Failures of a feed that has ended are none.
+func (w *watch) failed(ctx context.Context, what string) func(error) {
 	was := false
 	return func(err error) {
 		if was == (err != nil) {
@@ -267,7 +326,7 @@ func (w *watch) failed(what string) func(error) {
 			w.store.log.Info("Consul can be read again", "what", what)
 		}
 		w.send(func() (bool, bool) {
-			if err != nil {
+			if err != nil && ctx.Err() == nil {
 				w.view.failing[what] = time.Now()
 			} else {
 				delete(w.view.failing, what)

@@ -17,8 +17,17 @@ import (
 	"teal/consul"
 )
 
-// patience is how long a test waits for something that should come soon.
-const patience = 10 * time.Second
+const (
+	// patience is how long a test waits for something that should come soon.
+	patience = 10 * time.Second
+
+	// hold is short, so that tests see the end of it.
+	hold = time.Second
+
+	// watchBudget lets one service have a query of its own; which one, the
+	// alphabet decides. Every test then runs on both ways of watching.
+	watchBudget = 1
+)
 
 // Run runs the suite. newAgent answers the address of an agent, which may be
 // the same one each time.
@@ -36,11 +45,16 @@ func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
 		"deployments are listed oldest first":           deploymentsInOrder,
 		"a service is read whole":                       serviceReadWhole,
 		"the watch follows everything":                  watchFollows,
+		"an alias never arrives before its instances":   aliasAfterInstances,
+		"the first snapshot has every service":          firstSnapshotIsWhole,
+		"an alias that can't be read stays as it was":   unreadableAliasStays,
+		"a folder that is emptied is not believed yet":  emptiedFolderIsHeld,
 		"the watch does not echo":                       watchDoesNotEcho,
 		"the watch shows what it can't read":            watchShowsProblems,
 		"a router's record lives as long as it runs":    routerRecord,
 		"a registration is read back as written":        registration,
 		"a service configuration is written if other":   serviceConfig,
+		"a host's record is written if other":           hostRecord,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t))) })
 	}
@@ -58,7 +72,7 @@ type world struct {
 func newWorld(t *testing.T, addr string) *world {
 	t.Helper()
 	name := "adapter-" + strings.ToLower(rand.Text()[:10])
-	store, err := consul.New(consul.Options{Address: addr, Prefix: name})
+	store, err := consul.New(consul.Options{Address: addr, Prefix: name, WatchBudget: watchBudget, Hold: hold})
 	require.NoError(t, err)
 	client, err := api.NewClient(&api.Config{Address: addr})
 	require.NoError(t, err)
@@ -308,15 +322,30 @@ func registration(t *testing.T, w *world) {
 }
 
 func serviceConfig(t *testing.T, w *world) {
-	c := catalog.ServiceConfig{Description: "one"}
-	require.NoError(t, w.PutServiceConfig(t.Context(), w.service, c))
-	first, _, err := w.api.KV().Get(w.keys.Service(w.service), nil)
-	require.NoError(t, err)
-	require.NoError(t, w.PutServiceConfig(t.Context(), w.service, c))
-	second, _, err := w.api.KV().Get(w.keys.Service(w.service), nil)
-	require.NoError(t, err)
-	require.Equal(t, first.ModifyIndex, second.ModifyIndex)
-	c.Description = "two"
-	require.NoError(t, w.PutServiceConfig(t.Context(), w.service, c))
-	require.Equal(t, "two", w.read(t).Config.Description)
+	describe := func(text string) func(catalog.ServiceConfig) catalog.ServiceConfig {
+		return func(c catalog.ServiceConfig) catalog.ServiceConfig {
+			c.Description = text
+			return c
+		}
+	}
+	index := func() uint64 {
+		pair, _, err := w.api.KV().Get(w.keys.Service(w.service), nil)
+		require.NoError(t, err)
+		return pair.ModifyIndex
+	}
+	require.NoError(t, w.UpdateServiceConfig(t.Context(), w.service, describe("one")))
+	first := index()
+	require.NoError(t, w.UpdateServiceConfig(t.Context(), w.service, describe("one")))
+	require.Equal(t, first, index(), "what stays the same is not written")
+
+	tries := 0
+	require.NoError(t, w.UpdateServiceConfig(t.Context(), w.service, func(c catalog.ServiceConfig) catalog.ServiceConfig {
+		if tries++; tries == 1 {
+			w.put(t, w.keys.Service(w.service), `{"owner":"somebody who was faster"}`)
+		}
+		c.Description = "two"
+		return c
+	}))
+	config := w.read(t).Config
+	require.Equal(t, []string{"two", "somebody who was faster"}, []string{config.Description, config.Owner})
 }

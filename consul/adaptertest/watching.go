@@ -147,3 +147,76 @@ func watchDoesNotEcho(t *testing.T, w *world) {
 	require.Contains(t, next.Services, w.service, "the writes before made no snapshot")
 	require.Greater(t, next.AliasIndex, first.AliasIndex)
 }
+
+// named is the same world with a service name of its own.
+func (w *world) named(service string) *world {
+	other := *w
+	other.service = service
+	return &other
+}
+
+func aliasAfterInstances(t *testing.T, w *world) {
+	first := w.named(w.service + "-a") // takes the one query there is
+	first.instance(t, "i", blue, "1", api.HealthPassing)
+	first.awaitInstance(t, "i", catalog.Passing)
+	w = w.named(w.service + "-b")
+	w.instance(t, "b", blue, "1", api.HealthPassing)
+	w.awaitInstance(t, "b", catalog.Passing)
+	w.put(t, w.keys.Alias(w.service, "production"), "blue-production")
+	snapshots := w.watch(t)
+	require.Contains(t, (<-snapshots).Services, w.service)
+
+	w.instance(t, "g", green, "2", api.HealthPassing)
+	w.awaitInstance(t, "g", catalog.Passing)
+	w.put(t, w.keys.Alias(w.service, "production"), "green-production")
+	moved := await(t, snapshots, "the alias moved", func(s catalog.Snapshot) bool {
+		return s.Services[w.service].Aliases["production"].Value.Sends(green)
+	})
+	require.Len(t, moved.Services[w.service].Passing(green), 1, "the alias came before the instances it points at")
+}
+
+func firstSnapshotIsWhole(t *testing.T, w *world) {
+	names := []string{w.service + "-a", w.service + "-b", w.service + "-c"}
+	for _, name := range names {
+		w.named(name).instance(t, "i", blue, "1", api.HealthPassing)
+		w.named(name).awaitInstance(t, "i", catalog.Passing)
+	}
+	snapshot := <-w.watch(t)
+	for _, name := range names {
+		require.Contains(t, snapshot.Services, name)
+	}
+}
+
+func unreadableAliasStays(t *testing.T, w *world) {
+	w.put(t, w.keys.Alias(w.service, "production"), "blue-production")
+	w.put(t, w.keys.Release(w.service, blue), `{"release":"1"}`)
+	w.put(t, w.keys.Service(w.service), `{"description":"hello"}`)
+	snapshots := w.watch(t)
+	<-snapshots
+	w.put(t, w.keys.Alias(w.service, "production"), "blue production")
+	w.put(t, w.keys.Release(w.service, blue), "{")
+	w.put(t, w.keys.Service(w.service), "{")
+	s := await(t, snapshots, "three problems", func(s catalog.Snapshot) bool { return len(s.Problems) == 3 }).Services[w.service]
+	require.True(t, s.Aliases["production"].Value.Sends(blue))
+	require.Equal(t, "1", s.Releases[blue].ID)
+	require.Equal(t, "hello", s.Config.Description)
+}
+
+func emptiedFolderIsHeld(t *testing.T, w *world) {
+	w.put(t, w.keys.Alias(w.service, "production"), "blue-production")
+	snapshots := w.watch(t)
+	require.Positive(t, (<-snapshots).AliasIndex)
+	_, err := w.api.KV().DeleteTree(w.keys.Aliases(), nil)
+	require.NoError(t, err)
+	held := <-snapshots
+	require.Contains(t, held.Services[w.service].Aliases, "production")
+	require.Len(t, held.Problems, 1)
+	require.Zero(t, held.AliasIndex, "no flip counts as applied while it is not known which history this is")
+	gone := await(t, snapshots, "the hold to end", func(s catalog.Snapshot) bool { return len(s.Problems) == 0 })
+	require.Empty(t, gone.Services)
+
+	w.put(t, w.keys.Alias(w.service, "production"), "green-production")
+	await(t, snapshots, "a new alias", func(s catalog.Snapshot) bool {
+		return s.Services[w.service] != nil && s.Services[w.service].Aliases["production"].Value.Sends(green)
+	})
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -49,16 +50,26 @@ func ACLs(root string) Option {
 	}
 }
 
+// Inside starts the agent by a command that runs the one it is given, such as
+// `nsenter --net=…`, and makes Addr the socket: what listens on an address of
+// another network is not for the test to reach.
+func Inside(socket string, command ...string) Option {
+	return func(a *Agent) { a.socket, a.command = socket, command }
+}
+
 // Agent is a running Consul that serves the HTTP API on Addr. Its methods are
 // for the test's goroutine.
 type Agent struct {
-	// Addr is the host:port of the HTTP API. It survives Restart.
+	// Addr is the host:port of the HTTP API, or unix:// and the path of its
+	// socket. It survives Restart.
 	Addr string
 
 	t       testing.TB
 	binary  string
 	ports   []int
 	dataDir string
+	socket  string
+	command []string // before the agent's own
 	config  []string // HCL
 	token   string   // of Client
 	output  *os.File
@@ -81,7 +92,7 @@ func Start(t testing.TB, options ...Option) *Agent {
 	t.Cleanup(a.close)
 	for range startAttempts {
 		a.ports = freePorts(t, 4)
-		a.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(a.ports[0]))
+		a.Addr = a.address()
 		if err = a.start(); err == nil {
 			return a
 		}
@@ -139,7 +150,8 @@ func (a *Agent) RestartWiped() {
 }
 
 func (a *Agent) start() error {
-	cmd := exec.Command(a.binary, a.args()...)
+	words := slices.Concat(a.command, []string{a.binary}, a.args())
+	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Stdout, cmd.Stderr = a.output, a.output
 	p, err := startProcess(cmd)
 	if err != nil {
@@ -150,6 +162,13 @@ func (a *Agent) start() error {
 		return fmt.Errorf("waiting for Consul: %w", err)
 	}
 	return nil
+}
+
+func (a *Agent) address() string {
+	if a.socket != "" {
+		return "unix://" + a.socket
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.ports[0]))
 }
 
 func (a *Agent) args() []string {
@@ -163,6 +182,9 @@ func (a *Agent) args() []string {
 	}
 	for _, hcl := range a.config {
 		args = append(args, "-hcl="+hcl)
+	}
+	if a.socket != "" {
+		args = append(args, fmt.Sprintf("-hcl=addresses { http = %q }", a.Addr))
 	}
 	if a.dataDir == "" {
 		return append(args, "-dev")
@@ -191,7 +213,8 @@ func (a *Agent) awaitReady() error {
 }
 
 // ready reports whether the agent has a leader and the node's checks are in
-// the catalogue, which sessions need.
+// the catalogue, which sessions need. How the node's services are is nothing to
+// the agent.
 func ready(client *api.Client) bool {
 	leader, err := client.Status().Leader()
 	if err != nil || leader == "" {
@@ -202,7 +225,7 @@ func ready(client *api.Client) bool {
 		return false
 	}
 	name, _ := self["Config"]["NodeName"].(string)
-	checks, _, err := client.Health().Node(name, nil)
+	checks, _, err := client.Health().Node(name, &api.QueryOptions{Filter: `ServiceID == ""`})
 	return err == nil && len(checks) > 0 && checks.AggregatedStatus() == api.HealthPassing
 }
 
