@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Store    Store
 	Connect  func(endpoint string) (Host, error)
-	Fleet    Fleet            // nil: nobody is asked for requests under way
+	Fleet    Fleet            // nil: routers are asked nothing
 	Now      func() time.Time // time.Now
 	Progress func(Event)      // called one event at a time
 	By       string           // user@host, for the records
@@ -29,12 +29,16 @@ type Options struct {
 	// Acknowledge bounds the wait for routers to apply a flip;
 	// DefaultAcknowledge when 0.
 	Acknowledge time.Duration
+	// Routed bounds the wait, before a flip, for routers to know the instances
+	// that are flipped to; DefaultRouted when 0.
+	Routed time.Duration
 }
 
 // The defaults of Options, and what bounds the work after a failure.
 const (
 	DefaultPoll        = 250 * time.Millisecond
 	DefaultAcknowledge = 30 * time.Second // a dead router's record is gone by then
+	DefaultRouted      = 2 * time.Second
 	cleanupTimeout     = 2 * time.Minute
 	evidenceTimeout    = 15 * time.Second
 	unlockTimeout      = 5 * time.Second
@@ -61,6 +65,9 @@ func New(opt Options) *Deployer {
 	}
 	if opt.Acknowledge == 0 {
 		opt.Acknowledge = DefaultAcknowledge
+	}
+	if opt.Routed == 0 {
+		opt.Routed = DefaultRouted
 	}
 	return &Deployer{opt: opt}
 }

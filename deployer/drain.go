@@ -134,12 +134,12 @@ func (d *Deployer) inFlight(ctx context.Context, routers []catalog.RouterRecord,
 	var errs []error
 	for _, router := range routers {
 		for _, t := range targets {
-			n, err := d.opt.Fleet.InFlight(ctx, router, service, t)
+			view, err := d.opt.Fleet.Target(ctx, router, service, t)
 			if err != nil {
 				errs = append(errs, err)
 				break
 			}
-			total += n
+			total += view.InFlight
 		}
 	}
 	return total, errors.Join(errs...)

@@ -2,6 +2,7 @@ package deployer_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -45,6 +46,7 @@ type laptop struct {
 	*dev.World
 	consul *consul.Store
 	file   string
+	end    context.CancelFunc
 }
 
 func newLaptop(t *testing.T) *laptop {
@@ -73,7 +75,7 @@ func newLaptop(t *testing.T) *laptop {
 		routers, err := store.Routers(t.Context())
 		return err == nil && len(routers) == 1
 	}, 10*time.Second, 10*time.Millisecond, "the router never announced itself")
-	return &laptop{World: world, consul: store, file: file}
+	return &laptop{World: world, consul: store, file: file, end: cancel}
 }
 
 func (l *laptop) deploy(t *testing.T, ctx context.Context, environment, image, release string, more ...string) (catalog.Deployment, error) {
@@ -93,15 +95,24 @@ func (l *laptop) log(t *testing.T) func(deployer.Event) {
 // get is what a user gets.
 func (l *laptop) get(t *testing.T, host string) string {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.ProxyAddr()+"/", nil)
+	body, err := l.ask(t.Context(), host, "/")
 	require.NoError(t, err)
+	return body
+}
+
+func (l *laptop) ask(ctx context.Context, host, path string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+l.ProxyAddr()+path, nil)
+	if err != nil {
+		return "", err
+	}
 	req.Host = host
 	resp, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
+	if err != nil {
+		return "", err
+	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	return string(body)
+	return string(body), err
 }
 
 func (l *laptop) service(t *testing.T) *catalog.Service {
@@ -189,4 +200,22 @@ func TestEndToEndUncoloured(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, release, l.get(t, "web.integration.proxy.test"))
 	}
+}
+
+func TestAWorldThatEndsFinishesItsRequests(t *testing.T) {
+	l := newLaptop(t)
+	_, err := l.deploy(t, t.Context(), "production", "good", "r1")
+	require.NoError(t, err)
+	got := make(chan string, 1)
+	go func() {
+		body, err := l.ask(t.Context(), "web.proxy.test", "/slow")
+		got <- fmt.Sprint(body, err)
+	}()
+	router := catalog.RouterRecord{ID: "laptop", Admin: l.PageURL()}
+	require.Eventually(t, func() bool {
+		view, err := deployer.NewHTTPFleet(nil).Target(t.Context(), router, "web", blue)
+		return err == nil && view.InFlight == 1 && view.Routed == 2
+	}, 5*time.Second, 5*time.Millisecond)
+	l.end()
+	require.Equal(t, "slow r1<nil>", <-got)
 }

@@ -41,30 +41,33 @@ func NewHTTPFleet(log hclog.Logger) *HTTPFleet {
 	return &HTTPFleet{client: c}
 }
 
-// InFlight asks GET <admin>/v1/services/<service>/targets/<target>. A router
-// that knows nothing of the target has no request there.
-func (f *HTTPFleet) InFlight(ctx context.Context, r catalog.RouterRecord, service string, t catalog.Target) (int, error) {
+// Target asks GET <admin>/v1/services/<service>/targets/<target>. Anything but a
+// 200 that says how many requests are under way is an error.
+func (f *HTTPFleet) Target(ctx context.Context, r catalog.RouterRecord, service string, t catalog.Target) (TargetView, error) {
 	address := strings.TrimRight(r.Admin, "/") + "/v1/services/" + url.PathEscape(service) + "/targets/" + url.PathEscape(t.String())
 	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return 0, fmt.Errorf("ask router %s for the requests at %s: %w", r.ID, t, err)
+		return TargetView{}, fmt.Errorf("ask router %s for its view of %s: %w", r.ID, t, err)
 	}
 	resp, err := f.client.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("ask router %s for the requests at %s: %w", r.ID, t, err)
+		return TargetView{}, fmt.Errorf("ask router %s for its view of %s: %w", r.ID, t, err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNotFound {
-		return 0, nil
-	}
 	if resp.StatusCode != http.StatusOK {
-		return 0, fmt.Errorf("ask router %s for the requests at %s: it answered %s to GET %s", r.ID, t, resp.Status, address)
+		return TargetView{}, fmt.Errorf("ask router %s for its view of %s: it answered %s to GET %s", r.ID, t, resp.Status, address)
 	}
 	var answer struct {
-		InFlight int `json:"in_flight"`
+		InFlight *int `json:"in_flight"` // an answer of something else would lack it
+		TargetView
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, fleetMaxBody)).Decode(&answer); err != nil {
-		return 0, fmt.Errorf("read the answer of router %s to GET %s: %w", r.ID, address, err)
+		return TargetView{}, fmt.Errorf("read the answer of router %s to GET %s: %w", r.ID, address, err)
 	}
-	return answer.InFlight, nil
+	if answer.InFlight == nil {
+		return TargetView{}, fmt.Errorf("read the answer of router %s to GET %s: it does not say what is in flight; is that a router's admin address?", r.ID, address)
+	}
+	view := answer.TargetView
+	view.InFlight = *answer.InFlight
+	return view, nil
 }

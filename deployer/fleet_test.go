@@ -19,7 +19,7 @@ func TestHTTPFleet(t *testing.T) {
 		n := asked.Add(1)
 		switch r.URL.Path {
 		case "/v1/services/web/targets/blue-production":
-			fmt.Fprint(w, `{"in_flight": 3, "applied": 7}`)
+			fmt.Fprint(w, `{"in_flight": 3, "routed": 2, "applied": 7, "known": true}`)
 		case "/v1/services/web/targets/green-production":
 			if n == 2 {
 				http.Error(w, "a moment", http.StatusServiceUnavailable)
@@ -27,9 +27,11 @@ func TestHTTPFleet(t *testing.T) {
 			}
 			fmt.Fprint(w, `{"in_flight": 0}`)
 		case "/v1/services/web/targets/integration":
-			http.Error(w, "no such target", http.StatusNotFound)
+			http.Error(w, "no such page", http.StatusNotFound)
 		case "/v1/services/odd/targets/blue-production":
 			fmt.Fprint(w, "<html>")
+		case "/v1/services/other/targets/blue-production":
+			fmt.Fprint(w, `{"status": "fine"}`)
 		default:
 			http.Error(w, "no", http.StatusForbidden)
 		}
@@ -37,26 +39,26 @@ func TestHTTPFleet(t *testing.T) {
 	fleet := deployer.NewHTTPFleet(nil)
 	router := catalog.RouterRecord{ID: "r1", Admin: server.URL + "/"}
 
-	n, err := fleet.InFlight(t.Context(), router, "web", blue)
+	view, err := fleet.Target(t.Context(), router, "web", blue)
 	require.NoError(t, err)
-	require.Equal(t, 3, n)
+	require.Equal(t, deployer.TargetView{InFlight: 3, Routed: 2, Applied: 7}, view)
 
-	n, err = fleet.InFlight(t.Context(), router, "web", green)
+	view, err = fleet.Target(t.Context(), router, "web", green)
 	require.NoError(t, err, "asked again after a 503")
-	require.Zero(t, n)
+	require.Zero(t, view)
 	require.EqualValues(t, 3, asked.Load())
 
-	n, err = fleet.InFlight(t.Context(), router, "web", catalog.Target{Environment: "integration"})
-	require.NoError(t, err, "who does not know the target has no request there")
-	require.Zero(t, n)
-
-	_, err = fleet.InFlight(t.Context(), router, "odd", blue)
+	_, err = fleet.Target(t.Context(), router, "web", catalog.Target{Environment: "integration"})
+	require.ErrorContains(t, err, "404 Not Found", "whoever answers that is no proof that nothing is in flight")
+	_, err = fleet.Target(t.Context(), router, "odd", blue)
 	require.ErrorContains(t, err, "read the answer of router r1")
-	_, err = fleet.InFlight(t.Context(), router, "secret", blue)
+	_, err = fleet.Target(t.Context(), router, "other", blue)
+	require.ErrorContains(t, err, "does not say what is in flight")
+	_, err = fleet.Target(t.Context(), router, "secret", blue)
 	require.ErrorContains(t, err, "403 Forbidden")
 
 	server.Close()
-	_, err = fleet.InFlight(t.Context(), router, "web", blue)
+	_, err = fleet.Target(t.Context(), router, "web", blue)
 	require.ErrorContains(t, err, "ask router r1")
 }
 

@@ -15,13 +15,16 @@ var errUnknownOutcome = errors.New("it is not known whether the flip went throug
 // flip points the alias at the new release, in one transaction with the records
 // that belong to it.
 func (r *run) flip(ctx context.Context) error {
-	config := serviceConfig(r.spec, r.env, r.service)
-	if err := r.opt.Store.PutServiceConfig(ctx, r.record.Service, config); err != nil {
+	change := func(old catalog.ServiceConfig) catalog.ServiceConfig { return serviceConfig(r.spec, r.env, old) }
+	if err := r.opt.Store.UpdateServiceConfig(ctx, r.record.Service, change); err != nil {
 		return fmt.Errorf("write the configuration of %s: %w", r.record.Service, err)
 	}
 	to := catalog.PointTo(r.record.Target)
 	if pointsAt(r.alias, to) {
 		return r.confirm(ctx)
+	}
+	for _, note := range r.awaitRouted(ctx, r.record.Service, r.guards) {
+		r.note("%s", note)
 	}
 	now := r.opt.Now()
 	draining := r.record.Enter(catalog.Draining, now, "")
@@ -91,15 +94,14 @@ func flippedBy(s *catalog.Service, alias string, d catalog.Deployment) bool {
 // the routes of env's own alias change: other environments may run another
 // version of the file. Routes that the file gives in general are those of the
 // default alias, unless there is but one environment. It is pure.
-func serviceConfig(s *Spec, env Environment, before *catalog.Service) catalog.ServiceConfig {
-	config := before.Config
+func serviceConfig(s *Spec, env Environment, config catalog.ServiceConfig) catalog.ServiceConfig {
 	config.Description, config.Owner, config.Source, config.Docs = s.Description, s.Owner, s.Source, s.Docs
 	wanted := env.Routes
-	if wanted == nil && (env.Name == before.DefaultAlias() || len(s.Environments) == 1) {
+	if wanted == nil && (env.Name == config.DefaultAlias() || len(s.Environments) == 1) {
 		wanted = s.Routes
 	}
-	config.Routes = slices.DeleteFunc(slices.Clone(before.Config.Routes), func(r catalog.Route) bool {
-		return r.Alias == env.Name || r.Alias == "" && env.Name == before.DefaultAlias()
+	config.Routes = slices.DeleteFunc(slices.Clone(config.Routes), func(r catalog.Route) bool {
+		return r.Alias == env.Name || r.Alias == "" && env.Name == config.DefaultAlias()
 	})
 	for _, route := range wanted {
 		route.Alias = env.Name

@@ -80,8 +80,9 @@ func (d *Deployer) flipTo(ctx context.Context, s *catalog.Service, from catalog.
 		guards = append(guards, s.Passing(t)...)
 	}
 	began := d.opt.Now()
+	unready := d.awaitRouted(ctx, s.Name, guards)
 	index, err := d.opt.Store.Flip(ctx, catalog.Flip{
-		Service: s.Name, Alias: from.Name, From: from, To: to, By: d.opt.By, At: began,
+		Service: s.Name, Alias: from.Name, From: from, To: to, By: d.opt.By, At: d.opt.Now(),
 		Guards: guards, Releases: s.ReleasesAfter(from.Name, from.Value, to),
 	})
 	if err != nil {
@@ -91,7 +92,7 @@ func (d *Deployer) flipTo(ctx context.Context, s *catalog.Service, from catalog.
 	routers, notes := d.awaitApplied(ctx, index)
 	done := Flipped{
 		Service: s.Name, Alias: from.Name, From: from.Value, To: to, Index: index,
-		Took: d.opt.Now().Sub(began), Routers: len(routers), Notes: notes,
+		Took: d.opt.Now().Sub(began), Routers: len(routers), Notes: append(unready, notes...),
 	}
 	if t, ok := to.Single(); ok {
 		done.Release = s.Releases[t].ID

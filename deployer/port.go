@@ -62,14 +62,26 @@ type Store interface {
 	PutRelease(ctx context.Context, service string, t catalog.Target, r catalog.Release, session string) error
 	// DeleteRelease forgets what a target holds.
 	DeleteRelease(ctx context.Context, service string, t catalog.Target, session string) error
-	// PutServiceConfig writes a service's configuration if it differs.
-	PutServiceConfig(ctx context.Context, service string, c catalog.ServiceConfig) error
+	// UpdateServiceConfig changes what a service says about itself: change gets
+	// what is there and answers what shall be. It may be called again when
+	// somebody else, another environment's deployment say, was faster. What stays
+	// the same is not written.
+	UpdateServiceConfig(ctx context.Context, service string, change func(catalog.ServiceConfig) catalog.ServiceConfig) error
 	// Routers lists the living routers.
 	Routers(ctx context.Context) ([]catalog.RouterRecord, error)
 }
 
-// Fleet asks routers how many requests they have under way.
+// Fleet asks routers what they see. It is safe for concurrent use.
 type Fleet interface {
-	// InFlight is the number of requests a router has at a target of a service.
-	InFlight(ctx context.Context, router catalog.RouterRecord, service string, t catalog.Target) (int, error)
+	// Target is a router's view of a target of a service, of one that it does not
+	// know too: no request is under way there then. An answer that can't be
+	// understood is an error, never an empty view.
+	Target(ctx context.Context, router catalog.RouterRecord, service string, t catalog.Target) (TargetView, error)
+}
+
+// TargetView is one target as one router has it.
+type TargetView struct {
+	InFlight int    `json:"in_flight"` // requests under way
+	Routed   int    `json:"routed"`    // instances that get requests when the target does
+	Applied  uint64 `json:"applied"`   // the alias index that the router has applied
 }

@@ -38,6 +38,10 @@ func serve(how string) int {
 			http.Error(w, "the database is away", http.StatusServiceUnavailable)
 		}
 	})
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, _ *http.Request) { // longer than the grace below
+		time.Sleep(1500 * time.Millisecond)
+		fmt.Fprint(w, "slow "+os.Getenv("RELEASE"))
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, os.Getenv("RELEASE")) })
 	server := &http.Server{Addr: net.JoinHostPort("127.0.0.1", os.Getenv("PORT")), Handler: mux, ReadHeaderTimeout: time.Second}
 	ended := make(chan error, 1)

@@ -36,6 +36,7 @@ type world struct {
 	routers     []catalog.RouterRecord
 	inFlight    map[catalog.Target]int
 	deaf        map[string]bool // hosts that do not answer
+	blind       map[string]bool // routers that know of no instance
 	created     int
 	stops       int
 	wrote       []catalog.DeploymentState
@@ -49,7 +50,7 @@ func newWorld() *world {
 		containers: map[string][]*catalog.Container{}, networks: map[string]map[string]bool{},
 		aliases: map[string]catalog.Alias{}, flips: map[string]catalog.FlipRecord{},
 		releases: map[catalog.Target]catalog.Release{}, deployments: map[string]catalog.Deployment{},
-		inFlight: map[catalog.Target]int{}, deaf: map[string]bool{},
+		inFlight: map[catalog.Target]int{}, deaf: map[string]bool{}, blind: map[string]bool{},
 		routers: []catalog.RouterRecord{{ID: "r1"}},
 	}
 }
@@ -312,13 +313,13 @@ func (w *world) DeleteRelease(ctx context.Context, service string, t catalog.Tar
 	return w.holds(session)
 }
 
-func (w *world) PutServiceConfig(ctx context.Context, service string, c catalog.ServiceConfig) error {
+func (w *world) UpdateServiceConfig(ctx context.Context, service string, change func(catalog.ServiceConfig) catalog.ServiceConfig) error {
 	if err := w.before(ctx, "config", service); err != nil {
 		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if string(w.config.Encode()) != string(c.Encode()) {
+	if c := change(w.config); string(w.config.Encode()) != string(c.Encode()) {
 		w.config = c
 		w.configs++
 	}
@@ -331,10 +332,21 @@ func (w *world) Routers(ctx context.Context) ([]catalog.RouterRecord, error) {
 	return slices.Clone(w.routers), ctx.Err()
 }
 
-func (w *world) InFlight(ctx context.Context, router catalog.RouterRecord, service string, t catalog.Target) (int, error) {
+// Target is what routers answer: they see instances at once, except those of
+// blind routers.
+func (w *world) Target(ctx context.Context, router catalog.RouterRecord, service string, t catalog.Target) (deployer.TargetView, error) {
+	if err := w.before(ctx, "target", router.ID); err != nil {
+		return deployer.TargetView{}, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.inFlight[t], ctx.Err()
+	view := deployer.TargetView{InFlight: w.inFlight[t], Applied: router.Applied}
+	for _, i := range w.instances() {
+		if i.Target == t && !w.blind[router.ID] {
+			view.Routed++
+		}
+	}
+	return view, ctx.Err()
 }
 
 // engine is one host of the world.
@@ -504,7 +516,7 @@ var (
 func (w *world) deployer() *deployer.Deployer {
 	return deployer.New(deployer.Options{
 		Store: w, Connect: w.connect, Fleet: w, By: "test@here",
-		Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond,
+		Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond,
 	})
 }
 

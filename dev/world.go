@@ -105,8 +105,8 @@ func (w *World) wire() (err error) {
 	w.announcer = w.consul.Announcer()
 	w.platform = process.New(process.Options{Images: w.opt.Images, Logger: log.Named("process")})
 	w.agent, err = registrator.New(registrator.Config{
-		Options: registrator.Options{Owner: "laptop", Address: loopback},
-		Runtime: w.platform, Registry: w.consul, Logger: log.Named("registrator"),
+		Options: registrator.Options{Owner: "laptop", Address: loopback, AgentOnLoopback: true},
+		Runtime: w.platform, Registry: w.consul, Drains: w.consul.DrainsOf("laptop"), Logger: log.Named("registrator"),
 	})
 	if err != nil {
 		return err
@@ -118,21 +118,27 @@ func (w *World) wire() (err error) {
 	return err
 }
 
-// Run lets the world turn until ctx ends, and answers when all of it has ended.
+// Run lets the world turn until ctx ends, and answers when all of it has ended:
+// the router first, then the processes that its last requests needed, then the
+// store, as the others say goodbye to it.
 func (w *World) Run(ctx context.Context) error {
 	storeCtx, stopStore := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopStore()
 	storeDone := make(chan error, 1)
 	go func() { storeDone <- w.runStore(storeCtx) }()
+	hosts, stopHosts := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopHosts()
 
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return w.router.Run(ctx) })
-	g.Go(func() error { return w.announcer.Run(ctx) })
-	g.Go(func() error { return w.agent.Run(ctx) })
-	g.Go(func() error { return w.platform.Run(ctx) })
-	g.Go(func() error { return router.Serve(ctx, w.proxy, w.router.Handler(), w.opt.Logger.Named("proxy")) })
-	g.Go(func() error { return router.Serve(ctx, w.admin, w.router.Admin(), w.opt.Logger.Named("admin")) })
+	g.Go(func() error {
+		defer stopHosts()
+		life := &router.Lifecycle{Router: w.router, Proxy: w.proxy, Admin: w.admin, Beside: w.announcer.Run, Logger: w.opt.Logger}
+		return life.Run(ctx)
+	})
+	g.Go(func() error { return w.agent.Run(hosts) })
+	g.Go(func() error { return w.platform.Run(hosts) })
 	err := g.Wait()
-	stopStore() // last, as the others say goodbye to it
+	stopStore()
 	return errors.Join(err, <-storeDone)
 }
 

@@ -119,6 +119,33 @@ func TestEventsAreCoalescedAndTheirEndIsTold(t *testing.T) {
 	}
 }
 
+func TestSignalsAreToldWithTheirContainer(t *testing.T) {
+	more := make(chan struct{})
+	engine := fakeEngine(t, map[string]http.HandlerFunc{"/events": func(w http.ResponseWriter, r *http.Request) {
+		require.Contains(t, r.URL.Query().Get("filters"), string(events.ActionKill))
+		_ = json.NewEncoder(w).Encode(events.Message{
+			Action: events.ActionKill, TimeNano: 5, Actor: events.Actor{ID: "c1", Attributes: map[string]string{"signal": "15"}},
+		})
+		w.(http.Flusher).Flush()
+		<-more
+	}})
+	signals, err := engine.Signals(t.Context())
+	require.NoError(t, err)
+	select {
+	case s := <-signals:
+		require.Equal(t, catalog.Signal{Container: "c1", Number: 15, At: time.Unix(0, 5)}, s)
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "no signal is told")
+	}
+	close(more) // the stream ends
+	select {
+	case _, open := <-signals:
+		require.False(t, open)
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "the channel is not closed")
+	}
+}
+
 func hint(t *testing.T, changes <-chan struct{}, want bool) {
 	t.Helper()
 	select {

@@ -24,12 +24,16 @@ func containerOf(in container.InspectResponse) catalog.Container {
 	}
 	if in.Config != nil {
 		c.Image, c.Labels, c.Env = in.Config.Image, in.Config.Labels, envOf(in.Config.Env)
+		c.StopSignal = signalNumber(in.Config.StopSignal)
 	}
 	if in.NetworkSettings != nil {
 		c.Networks = networksOf(in.NetworkSettings.Networks)
 	}
 	setState(&c, in)
-	c.Ports = portsOf(in)
+	if in.ContainerJSONBase != nil && in.HostConfig != nil {
+		c.NetworkMode = string(in.HostConfig.NetworkMode)
+	}
+	c.Ports, c.Bindings = portsOf(in), bindingsOf(in)
 	return c
 }
 
@@ -40,11 +44,25 @@ func setState(c *catalog.Container, in container.InspectResponse) {
 		return
 	}
 	s := in.State
-	c.Running = s.Running && !s.Paused && !s.Restarting && !s.Dead
+	able := s.Running && !s.Restarting && !s.Dead
+	c.Running, c.Paused = able && !s.Paused, able && s.Paused
 	c.ExitCode = s.ExitCode
+	c.Started, _ = time.Parse(time.RFC3339Nano, s.StartedAt) // unreadable: unknown
 	if s.Health != nil && s.Health.Status != container.NoHealthcheck {
-		c.Health = s.Health.Status
+		c.Health, c.HealthOutput = s.Health.Status, lastOutput(s.Health)
 	}
+}
+
+// maxOutput is how much of what a HEALTHCHECK said is passed on.
+const maxOutput = 512
+
+// lastOutput is what the last run of a HEALTHCHECK said.
+func lastOutput(h *container.Health) string {
+	if len(h.Log) == 0 || h.Log[len(h.Log)-1] == nil {
+		return ""
+	}
+	text := strings.TrimSpace(h.Log[len(h.Log)-1].Output)
+	return strings.ToValidUTF8(text[:min(len(text), maxOutput)], "")
 }
 
 func envOf(lines []string) map[string]string {
@@ -61,7 +79,7 @@ func networksOf(endpoints map[string]*network.EndpointSettings) []catalog.Networ
 	for name, ep := range endpoints {
 		n := catalog.Network{Name: name}
 		if ep != nil {
-			n.IP = cmp.Or(ep.IPAddress, ep.GlobalIPv6Address)
+			n.IP, n.IPv6 = cmp.Or(ep.IPAddress, ep.GlobalIPv6Address), ep.GlobalIPv6Address
 		}
 		networks = append(networks, n)
 	}
@@ -111,6 +129,26 @@ func portOf(port nat.Port, bindings []nat.PortBinding, onHost bool) catalog.Port
 	})
 	p.HostIP, p.Host = best.HostIP, hostPort(best)
 	return p
+}
+
+// bindingsOf lists all the places where ports are published.
+func bindingsOf(in container.InspectResponse) []catalog.Port {
+	if in.NetworkSettings == nil {
+		return nil
+	}
+	var all []catalog.Port
+	for port, bindings := range in.NetworkSettings.Ports {
+		for _, b := range bindings {
+			if hostPort(b) != 0 {
+				all = append(all, catalog.Port{Private: port.Int(), Protocol: port.Proto(), HostIP: b.HostIP, Host: hostPort(b)})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b catalog.Port) int {
+		return cmp.Or(cmp.Compare(a.Private, b.Private), cmp.Compare(a.Protocol, b.Protocol),
+			cmp.Compare(family(a.HostIP), family(b.HostIP)), cmp.Compare(a.HostIP, b.HostIP), cmp.Compare(a.Host, b.Host))
+	})
+	return all
 }
 
 func hostPort(b nat.PortBinding) int {

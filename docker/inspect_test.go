@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -16,10 +17,11 @@ func inspected() container.InspectResponse {
 	in := container.InspectResponse{
 		ContainerJSONBase: &container.ContainerJSONBase{
 			ID: "id", Name: "/web", Image: "sha256:1", Created: "2026-01-02T03:04:05.6Z",
-			State: &container.State{Running: true}, HostConfig: &container.HostConfig{},
+			State:      &container.State{Running: true, StartedAt: "2026-01-02T03:04:06Z"},
+			HostConfig: &container.HostConfig{NetworkMode: "bridge"},
 		},
 		Config: &container.Config{
-			Image: "web:1", Labels: map[string]string{"a": "b"}, Env: []string{"X=1=2", "EMPTY=", "BARE"},
+			Image: "web:1", StopSignal: "SIGQUIT", Labels: map[string]string{"a": "b"}, Env: []string{"X=1=2", "EMPTY=", "BARE"},
 			ExposedPorts: nat.PortSet{"9090/tcp": {}, "80/tcp": {}},
 		},
 		NetworkSettings: &container.NetworkSettings{Networks: map[string]*network.EndpointSettings{
@@ -42,7 +44,14 @@ func TestContainerOf(t *testing.T) {
 			{Private: 80, Protocol: "tcp", HostIP: "0.0.0.0", Host: 2000},
 			{Private: 9090, Protocol: "tcp"},
 		},
-		Networks: []catalog.Network{{Name: "a", IP: "fd00::2"}, {Name: "nil"}, {Name: "z", IP: "10.0.0.2"}},
+		Bindings: []catalog.Port{
+			{Private: 80, Protocol: "tcp", HostIP: "0.0.0.0", Host: 2000},
+			{Private: 80, Protocol: "tcp", HostIP: "0.0.0.0", Host: 2001},
+			{Private: 80, Protocol: "tcp", HostIP: "::", Host: 1000},
+		},
+		NetworkMode: "bridge", StopSignal: 3,
+		Started:  time.Date(2026, 1, 2, 3, 4, 6, 0, time.UTC),
+		Networks: []catalog.Network{{Name: "a", IP: "fd00::2", IPv6: "fd00::2"}, {Name: "nil"}, {Name: "z", IP: "10.0.0.2"}},
 		Created:  time.Date(2026, 1, 2, 3, 4, 5, 6e8, time.UTC),
 	}, containerOf(inspected()))
 }
@@ -62,17 +71,20 @@ func TestContainerOfAnAnswerWithHoles(t *testing.T) {
 
 func TestRunningMeansAbleToAnswer(t *testing.T) {
 	for name, test := range map[string]struct {
-		state container.State
-		want  bool
+		state  container.State
+		want   bool
+		paused bool
 	}{
-		"running":    {container.State{Running: true}, true},
-		"paused":     {container.State{Running: true, Paused: true}, false},
-		"restarting": {container.State{Running: true, Restarting: true}, false},
-		"exited":     {container.State{}, false},
+		"running":    {container.State{Running: true}, true, false},
+		"paused":     {container.State{Running: true, Paused: true}, false, true},
+		"restarting": {container.State{Running: true, Restarting: true}, false, false},
+		"dead":       {container.State{Running: true, Dead: true}, false, false},
+		"exited":     {container.State{}, false, false},
 	} {
 		in := inspected()
 		in.State = &test.state
 		require.Equal(t, test.want, containerOf(in).Running, name)
+		require.Equal(t, test.paused, containerOf(in).Paused, name)
 	}
 }
 
@@ -81,5 +93,24 @@ func TestHealth(t *testing.T) {
 		in := inspected()
 		in.State.Health = &container.Health{Status: status}
 		require.Equal(t, want, containerOf(in).Health)
+	}
+}
+
+func TestHealthTellsWhatTheLastRunSaid(t *testing.T) {
+	in := inspected()
+	in.State.Health = &container.Health{Status: "unhealthy", Log: []*container.HealthcheckResult{
+		{Output: "first"}, {Output: "\n" + strings.Repeat("é", 400)},
+	}}
+	c := containerOf(in)
+	require.Equal(t, strings.Repeat("é", 256), c.HealthOutput)
+	in.State.Health.Log = nil
+	require.Empty(t, containerOf(in).HealthOutput)
+}
+
+func TestSignalNumbers(t *testing.T) {
+	for name, want := range map[string]int{
+		"": 0, "15": 15, "SIGTERM": 15, "SIGQUIT": 3, "quit": 3, "SIGWINCH": 28, "SIGRTMIN+3": 37, "SIGRTMIN": 34, "nonsense": 0, "TERM+1": 15,
+	} {
+		require.Equal(t, want, signalNumber(name), name)
 	}
 }

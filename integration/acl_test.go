@@ -51,21 +51,21 @@ func TestDocumentedPoliciesAreEnough(t *testing.T) {
 	buildShop(t)
 	w := &world{consul: agent, proxy: freeAddr(t), admin: freeAddr(t)}
 	w.start(t, "CONSUL_HTTP_TOKEN="+tokens["router"], "router", "--listen", w.proxy, "--admin", w.admin, "--id", "r1")
-	w.start(t, "CONSUL_HTTP_TOKEN="+tokens["registrator"], "registrator")
+	w.start(t, "CONSUL_HTTP_TOKEN="+tokens["registrator"], "registrator", "--listen", "127.0.0.1:0")
 	w.awaitRouter(t)
 
-	r := w.run(t, []string{"RELEASE=" + first}, "deploy", "--file", shopFile)
+	r := w.run(t, []string{"RELEASE=" + first}, "deploy", "--file", shopFile(t))
 	require.NotZero(t, r.code)
 	require.Contains(t, r.out, "CONSUL_HTTP_TOKEN", "a refusal names the next step")
 
 	for _, release := range []string{first, second} {
-		r = w.run(t, []string{"RELEASE=" + release, "CONSUL_HTTP_TOKEN=" + tokens["deployer"]}, "deploy", "--file", shopFile)
+		r = w.run(t, []string{"RELEASE=" + release, "CONSUL_HTTP_TOKEN=" + tokens["deployer"]}, "deploy", "--file", shopFile(t))
 		require.Zero(t, r.code, r.out)
 	}
-	code, body := w.get(t, "shop.localhost", "/")
+	code, body := w.get(t, shop+".localhost", "/")
 	require.Equal(t, 200, code, body)
 	require.Contains(t, body, second)
 	r = w.run(t, []string{"CONSUL_HTTP_TOKEN=" + tokens["deployer"]}, "rollback", shop)
 	require.Zero(t, r.code, r.out)
-	require.Equal(t, 200, w.putAdmin(t, "/v1/services/shop/aliases/production", "green-production"))
+	require.Equal(t, 200, w.putAdmin(t, "/v1/services/"+shop+"/aliases/production", "green-production"))
 }

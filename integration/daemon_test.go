@@ -22,7 +22,7 @@ type daemon struct {
 
 // startDaemon starts cmd with its output in a file, which is shown if the test
 // fails.
-func startDaemon(t *testing.T, cmd *exec.Cmd) *daemon {
+func startDaemon(t testing.TB, cmd *exec.Cmd) *daemon {
 	t.Helper()
 	out, err := os.Create(filepath.Join(t.TempDir(), "output"))
 	require.NoError(t, err)

@@ -94,7 +94,7 @@ func TestOnePutMovesTheTraffic(t *testing.T) {
 	l.Expect(second)
 	settled(t, l, 100)
 	l.Expect(first, second)
-	w.put(t, "teal/aliases/shop/production", "blue-production")
+	w.put(t, "teal/aliases/"+shop+"/production", "blue-production")
 	require.Eventually(t, func() bool { return l.Tally().Releases[first] > 0 }, patience, time.Millisecond)
 	l.Expect(first)
 	settled(t, l, 100)
@@ -111,7 +111,7 @@ func TestUnhealthyReleaseLeavesNoTrace(t *testing.T) {
 	l.Expect(first)
 
 	file := writeFile(t, "compose.yaml", `
-name: shop
+name: teal-test-shop
 services:
   api:
     image: teal-example/shop-api:2.0.0
@@ -146,7 +146,7 @@ x-teal:
 func TestCrashingReleaseFailsEarly(t *testing.T) {
 	w := newWorld(t)
 	file := writeFile(t, "compose.yaml", `
-name: shop
+name: teal-test-shop
 services:
   api:
     image: teal-example/shop-api:2.0.0
@@ -183,9 +183,9 @@ func TestPartsFindEachOther(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(body), &answer))
 		return fmt.Sprintf("%s visitor %s", answer.Release, answer.Visitors)
 	}
-	require.Equal(t, "2.0.0 visitor 1", count("shop.localhost", "/"))
-	require.Equal(t, "2.0.0 visitor 2", count("shop.production.localhost", "/"))
-	require.Equal(t, "2.0.0 visitor 3", count("any.router", "/shop@production/"))
-	require.Equal(t, "1.0.0 visitor 1", count("any.router", "/shop@blue-production/"))
-	require.Equal(t, "1.0.0 visitor 2", count("shop.blue-production.localhost", "/"))
+	require.Equal(t, "2.0.0 visitor 1", count(shop+".localhost", "/"))
+	require.Equal(t, "2.0.0 visitor 2", count(shop+".production.localhost", "/"))
+	require.Equal(t, "2.0.0 visitor 3", count("any.router", "/"+shop+"@production/"))
+	require.Equal(t, "1.0.0 visitor 1", count("any.router", "/"+shop+"@blue-production/"))
+	require.Equal(t, "1.0.0 visitor 2", count(shop+".blue-production.localhost", "/"))
 }

@@ -17,7 +17,7 @@ func writeFile(t *testing.T, name, text string) string {
 	return path
 }
 
-const goodFile = `name: shop
+const goodFile = `name: teal-test-shop
 services:
   api:
     image: teal-example/shop-api:1.0.0
@@ -43,7 +43,7 @@ func TestBadInputGetsASentence(t *testing.T) {
 			says: []string{"cannot reach Consul at 127.0.0.1:1", "CONSUL_HTTP_ADDR"},
 		},
 		"Docker unreachable": {
-			file: `name: shop
+			file: `name: teal-test-shop
 services:
   api:
     image: teal-example/shop-api:1.0.0
@@ -55,7 +55,7 @@ x-teal:
 `, code: 3, says: []string{"/nowhere/docker.sock"},
 		},
 		"an image that nobody has": {
-			file: `name: shop
+			file: `name: teal-test-shop
 services:
   api:
     image: teal-example/no-such-image:9

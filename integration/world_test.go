@@ -31,11 +31,11 @@ import (
 // patience is how long something that must happen may take.
 const patience = 30 * time.Second
 
-// The example that the tests deploy, and two releases of it.
+// The example that the tests deploy, under a name of their own so that nobody's
+// own is ended, and two releases of it.
 const (
-	shop       = "shop"
+	shop       = "teal-test-shop"
 	production = "production"
-	shopFile   = "../examples/shop/compose.yaml"
 	first      = "1.0.0"
 	second     = "2.0.0"
 )
@@ -53,7 +53,7 @@ func newWorld(t *testing.T) *world {
 	buildShop(t)
 	w := &world{consul: consultest.Start(t), proxy: freeAddr(t), admin: freeAddr(t)}
 	w.start(t, "", "router", "--listen", w.proxy, "--admin", w.admin, "--domain", "localhost", "--id", "r1")
-	w.start(t, "", "registrator")
+	w.start(t, "", "registrator", "--listen", "127.0.0.1:0")
 	w.awaitRouter(t)
 	return w
 }
@@ -108,7 +108,7 @@ func (w *world) start(t *testing.T, variable string, args ...string) *daemon {
 }
 
 // teal is the path of the program under test.
-func teal(t *testing.T) string {
+func teal(t testing.TB) string {
 	t.Helper()
 	path, err := filepath.Abs("../bin/teal")
 	require.NoError(t, err)
@@ -143,8 +143,17 @@ func (w *world) run(t *testing.T, env []string, args ...string) result {
 // deploy deploys a release of the example, which must succeed.
 func (w *world) deploy(t *testing.T, release string) {
 	t.Helper()
-	r := w.run(t, []string{"RELEASE=" + release}, "deploy", "--file", shopFile)
+	r := w.run(t, []string{"RELEASE=" + release}, "deploy", "--file", shopFile(t))
 	require.Zero(t, r.code, r.out)
+}
+
+// shopFile is the example's service file under the tests' name.
+func shopFile(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../examples/shop/compose.yaml")
+	require.NoError(t, err)
+	require.Contains(t, string(text), "\nname: shop\n")
+	return writeFile(t, "compose.yaml", strings.Replace(string(text), "\nname: shop\n", "\nname: "+shop+"\n", 1))
 }
 
 // flip points the example's production at a target, which must succeed.
@@ -169,7 +178,7 @@ func (w *world) alias(t *testing.T) string {
 // answers what came of it.
 func (w *world) load(t *testing.T) (l *load.Load, stop func() load.Tally) {
 	t.Helper()
-	l = load.New(load.Options{URL: "http://shop.localhost/", Addr: w.proxy, Workers: 16, PerSecond: 400})
+	l = load.New(load.Options{URL: "http://" + shop + ".localhost/", Addr: w.proxy, Workers: 16, PerSecond: 400})
 	ctx, cancel := context.WithCancel(t.Context())
 	began, done := time.Now(), make(chan struct{})
 	go func() { defer close(done); l.Run(ctx) }()

@@ -2,7 +2,6 @@ package registrator
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -17,6 +16,10 @@ const (
 	DefaultDebounce = 50 * time.Millisecond
 )
 
+// readyIntervals is how many intervals old the last good look of a registrator
+// that is ready may be.
+const readyIntervals = 3
+
 // storm is how many debounce times a look is put off at most, however many
 // events come.
 const storm = 10
@@ -27,9 +30,13 @@ type Config struct {
 	Options  Options
 	Runtime  Runtime
 	Registry Registry
+	Signals  Signals       // nil: containers drain on request only
+	Drains   Drains        // nil: containers drain when they are told to end only
 	Interval time.Duration // between looks when nothing is heard; 0 for DefaultInterval
 	Timeout  time.Duration // of one call to the runtime or the registry; 0 for DefaultTimeout
 	Debounce time.Duration // of quiet after an event; 0 for DefaultDebounce
+	ReadyAge time.Duration // of the last good look, up to which /readyz says ready; 0 for three intervals
+	Version  string        // of the program, told by /healthz
 	Now      func() time.Time
 	Logger   hclog.Logger
 }
@@ -39,7 +46,11 @@ type Config struct {
 type Agent struct {
 	conf     Config
 	hints    chan struct{} // room for one: look again
+	urgent   chan struct{} // room for one: look at once
+	told     *told
+	beats    map[string]time.Time // when a check was last reported to, by id
 	reported map[string]bool
+	meters   *meters
 
 	mu     sync.Mutex
 	status Status
@@ -47,22 +58,24 @@ type Agent struct {
 
 // New is an agent that does nothing yet.
 func New(config Config) (*Agent, error) {
-	switch {
-	case config.Options.Owner == "":
-		return nil, fmt.Errorf("the registrator has no owner id; give it one that stays the same over restarts")
-	case config.Options.Address == "" && !config.Options.Internal:
-		return nil, fmt.Errorf("the registrator does not know the address of its host; give it the one that the routers reach")
+	if err := config.Options.check(); err != nil {
+		return nil, err
 	}
 	config.Interval = orDefault(config.Interval, DefaultInterval)
 	config.Timeout = orDefault(config.Timeout, DefaultTimeout)
 	config.Debounce = orDefault(config.Debounce, DefaultDebounce)
+	config.ReadyAge = orDefault(config.ReadyAge, readyIntervals*config.Interval)
 	if config.Now == nil {
 		config.Now = time.Now
 	}
 	if config.Logger == nil {
 		config.Logger = hclog.NewNullLogger()
 	}
-	return &Agent{conf: config, hints: make(chan struct{}, 1), reported: map[string]bool{}}, nil
+	a := &Agent{
+		conf: config, hints: make(chan struct{}, 1), urgent: make(chan struct{}, 1),
+		told: newTold(), beats: map[string]time.Time{}, reported: map[string]bool{},
+	}
+	return a.metered(), nil
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {
@@ -83,8 +96,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer func() { <-listening }()
 
 	var failures backoff
-	for wait := a.conf.Interval; a.await(ctx, wait); {
-		wait = jitter(a.conf.Interval)
+	interval := min(a.conf.Interval, DockerHealthTTL/4) // reports must not run out
+	for wait := interval; a.await(ctx, wait); {
+		wait = jitter(interval)
 		if err := a.Once(ctx); err != nil {
 			wait = min(wait, failures.next())
 			continue
@@ -94,8 +108,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	return nil
 }
 
-// await waits for the next time to look: a hint and some quiet after it, or the
-// time given. It answers false when ctx has ended.
+// await waits for the next time to look: something urgent, a hint and some quiet
+// after it, or the time given. It answers false when ctx has ended.
 func (a *Agent) await(ctx context.Context, wait time.Duration) bool {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -103,6 +117,8 @@ func (a *Agent) await(ctx context.Context, wait time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	case <-timer.C:
+		return true
+	case <-a.urgent:
 		return true
 	case <-a.hints:
 		return a.settle(ctx)
@@ -123,16 +139,19 @@ func (a *Agent) settle(ctx context.Context) bool {
 			return true
 		case <-quiet.C:
 			return true
+		case <-a.urgent:
+			return true
 		case <-a.hints:
 			quiet.Reset(a.conf.Debounce)
 		}
 	}
 }
 
-// The delays after failures, each twice the one before.
+// The delays after failures, each twice the one before. The last is short enough
+// for the registrations to be true again within seconds of whatever comes back.
 const (
 	firstDelay = 200 * time.Millisecond
-	lastDelay  = 15 * time.Second
+	lastDelay  = 2 * time.Second
 )
 
 // backoff tells how long to wait after one failure and the next. The zero value

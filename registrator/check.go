@@ -1,13 +1,11 @@
 package registrator
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
-	"net/url"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,95 +20,208 @@ const (
 	DefaultCheckTimeout  = 5 * time.Second
 )
 
-// shortID is as much of a container's id as people are shown.
-const shortID = 12
+// DockerHealthTTL is for how long a report of a container's HEALTHCHECK holds:
+// long enough for a registrator to be upgraded in the meantime.
+const DockerHealthTTL = 10 * time.Minute
+
+// pausedTTL is the TTL of a check that nobody is going to report to.
+const pausedTTL = 365 * 24 * time.Hour
+
+// shell is what scripts are run by.
+const shell = "/bin/sh"
 
 var errColours = errors.New("SERVICE_COLOUR and SERVICE_COLOR name different colours; keep one of the two")
 
-// checksIn are the checks that the attributes ask for, against the address that
-// is registered. No attribute asks for none.
-func checksIn(attrs map[string]string, r catalog.Registration, containerID string) ([]catalog.Check, error) {
-	if err := checkAttributes(attrs); err != nil {
+// checker makes the checks of one registration.
+type checker struct {
+	attrs     map[string]string
+	r         catalog.Registration
+	container catalog.Container
+	port      catalog.Port
+}
+
+// probes are the kinds of checks that the agent itself makes, and what each
+// makes of its attribute's value. One that is switched off makes a zero check.
+var probes = []struct {
+	attr, kind string
+	read       func(k checker, value string, c *catalog.Check) (about string, err error)
+}{
+	{attrCheckHTTP, "http", func(k checker, v string, c *catalog.Check) (string, error) { return k.web("http", attrCheckHTTP, v, c) }},
+	{attrCheckHTTPS, "https", func(k checker, v string, c *catalog.Check) (string, error) {
+		return k.web("https", attrCheckHTTPS, v, c)
+	}},
+	{attrCheckTCP, "tcp", checker.tcp},
+	{attrCheckGRPC, "grpc", checker.grpc},
+	{attrCheckScript, "script", checker.script},
+	{attrCheckCmd, "cmd", checker.cmd},
+	{attrCheckDocker, "docker", checker.docker},
+}
+
+// checks are those that the attributes ask for, against the address that is
+// registered, and those that follow from the container's state. No attribute
+// asks for none.
+func (k checker) checks() ([]catalog.Check, error) {
+	if err := knownChecks(k.attrs); err != nil {
 		return nil, err
 	}
-	interval, timeout, err := checkTimes(attrs)
+	common, err := commonOf(k.attrs)
 	if err != nil {
 		return nil, err
 	}
-	address := net.JoinHostPort(r.Address, strconv.Itoa(r.Port))
-	var checks []catalog.Check
-	add := func(kind, at string, c catalog.Check) {
-		c.Name = fmt.Sprintf("%s %s %s", r.Service, kind, at)
-		c.Interval, c.Timeout = interval, timeout
-		c.ID = checkID(r.ID, containerID, kind, c)
-		checks = append(checks, c)
-	}
-	for attr, scheme := range map[string]string{attrCheckHTTP: "http", attrCheckHTTPS: "https"} {
-		if attrs[attr] == "" {
+	var all []catalog.Check
+	for _, p := range probes {
+		value := strings.TrimSpace(k.attrs[p.attr])
+		if value == "" {
 			continue
 		}
-		path, err := checkPath(attrs[attr])
+		c := common
+		about, err := p.read(k, value, &c)
 		if err != nil {
-			return nil, fmt.Errorf("%s%s %w", prefix, attr, err)
+			return nil, fmt.Errorf("%s%s %w", prefix, p.attr, err)
 		}
-		add(scheme, path, catalog.Check{HTTP: scheme + "://" + address + path})
-	}
-	if isTrue(attrs[attrCheckTCP]) {
-		add("tcp", address, catalog.Check{TCP: address})
-	}
-	slices.SortFunc(checks, func(a, b catalog.Check) int { return strings.Compare(a.ID, b.ID) })
-	return checks, nil
-}
-
-// checkAttributes refuses what is misspelt: a check that is silently missing
-// would let an ill instance pass.
-func checkAttributes(attrs map[string]string) error {
-	known := []string{attrCheckHTTP, attrCheckHTTPS, attrCheckTCP, attrCheckEvery, attrCheckTimeout, attrDockerHealth}
-	for _, attr := range slices.Sorted(maps.Keys(attrs)) {
-		if strings.HasPrefix(attr, checkPrefix) && attrs[attr] != "" && !slices.Contains(known, attr) {
-			return fmt.Errorf("%s%s is no check that is known; the checks are %s%s", prefix, attr, prefix, strings.Join(known, ", "+prefix))
+		if about != "" {
+			all = append(all, k.named(c, p.kind, about))
 		}
 	}
-	return nil
+	reported, err := k.reported(common)
+	all = append(all, reported...)
+	slices.SortFunc(all, func(a, b catalog.Check) int { return strings.Compare(a.ID, b.ID) })
+	return all, err
 }
 
-func checkTimes(attrs map[string]string) (interval, timeout time.Duration, err error) {
-	if interval, err = checkTime(attrs, attrCheckEvery, DefaultCheckInterval); err != nil {
-		return 0, 0, err
-	}
-	timeout, err = checkTime(attrs, attrCheckTimeout, DefaultCheckTimeout)
-	return interval, timeout, err
+// named names a check by what it is the check of: the instance, the run of the
+// container that is it now, and the definition.
+func (k checker) named(c catalog.Check, kind, about string) catalog.Check {
+	c.Name = strings.TrimSpace(fmt.Sprintf("%s %s %s", k.r.Service, kind, about))
+	c.ID = strings.Join([]string{k.r.ID, kind, k.r.Incarnation, c.Digest()}, ":")
+	return c
 }
 
-func checkTime(attrs map[string]string, attr string, otherwise time.Duration) (time.Duration, error) {
-	text := strings.TrimSpace(attrs[attr])
-	if text == "" {
-		return otherwise, nil
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("%s%s is %q; write a time such as 10s", prefix, attr, text)
-	}
-	return d, nil
-}
+func (k checker) address() string { return net.JoinHostPort(k.r.Address, strconv.Itoa(k.r.Port)) }
 
-// checkPath reads the path of a check, with or without its leading slash.
-func checkPath(value string) (string, error) {
-	path := "/" + strings.TrimPrefix(strings.TrimSpace(value), "/")
-	if strings.Contains(value, "://") {
-		return "", fmt.Errorf("is the whole URL %q; write its path alone, the address is the one that is registered", value)
+// web fills in an HTTP or HTTPS check.
+func (k checker) web(scheme, attr, value string, c *catalog.Check) (string, error) {
+	path, err := pathIn(value)
+	if err != nil {
+		return "", err
 	}
-	if _, err := url.ParseRequestURI(path); err != nil || strings.ContainsAny(path, " #") {
-		return "", fmt.Errorf("is %q; write a path such as /health", value)
+	of := func(what string) string { return cmp.Or(k.attrs[attr+"_"+what], k.attrs[checkPrefix+what]) }
+	c.HTTP, c.Body = scheme+"://"+k.address()+path, of(attrBody)
+	if c.Header, err = headersIn(of(attrHeader)); err != nil {
+		return "", fmt.Errorf("with %s: it %w", attrHeader, err)
 	}
+	if method := strings.ToUpper(strings.TrimSpace(of(attrMethod))); method != "" && method != http.MethodGet {
+		if strings.ContainsFunc(method, notToken) {
+			return "", fmt.Errorf("with %s: it is %q; write a method such as HEAD", attrMethod, method)
+		}
+		c.Method = method
+	}
+	c.TLSSkipVerify = scheme == "https" && isTrue(k.attrs[attrSkipVerify])
 	return path, nil
 }
 
-// checkID names a check by what it is the check of: the instance, the container
-// that is it now, and the definition.
-func checkID(instance, containerID, kind string, c catalog.Check) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s\n%s", c.Name, c.HTTP, c.TCP, c.Interval, c.Timeout))
-	return strings.Join([]string{instance, kind, short(containerID), hex.EncodeToString(sum[:4])}, ":")
+func (k checker) tcp(value string, c *catalog.Check) (string, error) {
+	if !isTrue(value) {
+		return "", nil
+	}
+	c.TCP = k.address()
+	return c.TCP, nil
+}
+
+// grpc fills in a gRPC check of the server, or of the service that is named.
+func (k checker) grpc(value string, c *catalog.Check) (string, error) {
+	if !isTrue(value) {
+		return "", nil
+	}
+	c.GRPC = k.address()
+	switch strings.ToLower(value) {
+	case "true", "yes", "on", "1":
+	default:
+		if strings.ContainsAny(value, " /") {
+			return "", fmt.Errorf("is %q; write true, or the name of a gRPC service", value)
+		}
+		c.GRPC += "/" + value
+	}
+	c.GRPCUseTLS = isTrue(k.attrs[attrGRPCUseTLS])
+	c.TLSSkipVerify = c.GRPCUseTLS && isTrue(k.attrs[attrSkipVerify])
+	return c.GRPC, nil
+}
+
+// script fills in a check that a shell beside the agent runs. Its address may be
+// written as the classic registrator has it.
+func (k checker) script(value string, c *catalog.Check) (string, error) {
+	line := strings.NewReplacer("$SERVICE_IP", k.r.Address, "$SERVICE_PORT", strconv.Itoa(k.r.Port)).Replace(value)
+	c.Args = []string{shell, "-c", line}
+	return "beside the agent", nil
+}
+
+// cmd fills in a check by the program check-cmd, as the classic registrator has
+// it.
+func (k checker) cmd(value string, c *catalog.Check) (string, error) {
+	c.Args = []string{"check-cmd", short(k.container.ID), strconv.Itoa(k.port.Private), value}
+	return "beside the agent", nil
+}
+
+// docker fills in a check that a shell in the container runs.
+func (k checker) docker(value string, c *catalog.Check) (string, error) {
+	c.Args, c.Container = []string{shell, "-c", value}, k.container.ID
+	return "in the container", nil
+}
+
+// reported are the checks that somebody reports to: the service itself, the
+// registrator for Docker's HEALTHCHECK, and nobody while the container is
+// paused.
+func (k checker) reported(common catalog.Check) ([]catalog.Check, error) {
+	var all []catalog.Check
+	ttl, err := timeIn(k.attrs, attrCheckTTL, 0)
+	if err != nil {
+		return nil, err
+	}
+	if ttl > 0 {
+		c := catalog.Check{TTL: ttl, Initial: common.Initial, DeregisterAfter: common.DeregisterAfter}
+		all = append(all, k.named(c, "ttl", ttl.String()))
+	}
+	if isTrue(k.attrs[attrDockerHealth]) {
+		if k.container.Health == "" {
+			return nil, fmt.Errorf("it asks for SERVICE_CHECK_DOCKER_HEALTH but has no HEALTHCHECK; give its image one")
+		}
+		c := k.named(catalog.Check{TTL: DockerHealthTTL, DeregisterAfter: common.DeregisterAfter}, "health", "by Docker")
+		c.Status, c.Output = dockerHealth(k.container)
+		all = append(all, c)
+	}
+	if k.container.Paused {
+		all = append(all, k.named(catalog.Check{TTL: pausedTTL}, "paused", "while its container is paused"))
+	}
+	return all, nil
+}
+
+// The words of Docker's HEALTHCHECK. Any other means that it does not know yet.
+const (
+	healthy   = "healthy"
+	unhealthy = "unhealthy"
+)
+
+// dockerHealth is what Docker's HEALTHCHECK means to Consul. What the run said
+// is told when it failed: while it succeeds, it may say something else each time.
+func dockerHealth(c catalog.Container) (catalog.Health, string) {
+	switch c.Health {
+	case healthy:
+		return catalog.Passing, "Docker calls it healthy."
+	case unhealthy:
+		return catalog.Critical, strings.ToValidUTF8(strings.TrimSpace("Docker calls it unhealthy. "+c.HealthOutput), "\uFFFD")
+	}
+	return catalog.Critical, ""
 }
 
 func short(containerID string) string { return containerID[:min(len(containerID), shortID)] }
+
+// shortID is as much of a container's id as people are shown.
+const shortID = 12
+
+// incarnation names one run of one container.
+func incarnation(c catalog.Container) string {
+	if c.Started.IsZero() {
+		return short(c.ID)
+	}
+	return short(c.ID) + "-" + strconv.FormatInt(c.Started.UnixMilli(), 36)
+}

@@ -2,7 +2,6 @@ package registrator
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,8 +16,9 @@ func Desired(containers []catalog.Container, opt Options) ([]catalog.Registratio
 	var all []catalog.Registration
 	var problems []catalog.Problem
 	holders := map[string]string{} // the container that has an id
+	around := neighboursOf(containers)
 	for _, c := range ordered(containers) {
-		registrations, bad := ofContainer(c, opt)
+		registrations, bad := ofContainer(c, around, opt)
 		problems = append(problems, bad...)
 		for _, r := range registrations {
 			if holder, taken := holders[r.ID]; taken {
@@ -34,74 +34,80 @@ func Desired(containers []catalog.Container, opt Options) ([]catalog.Registratio
 	return all, problems
 }
 
-// ordered puts the containers that run into an order of their own, so that the
-// same world always gives the same answer.
+// ordered puts the containers that run, or are paused, into an order of their
+// own, so that the same world always gives the same answer.
 func ordered(containers []catalog.Container) []catalog.Container {
-	running := slices.DeleteFunc(slices.Clone(containers), func(c catalog.Container) bool { return !c.Running })
+	running := slices.DeleteFunc(slices.Clone(containers), func(c catalog.Container) bool { return !c.Running && !c.Paused })
 	slices.SortFunc(running, func(a, b catalog.Container) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
 	return running
 }
 
-func ofContainer(c catalog.Container, opt Options) ([]catalog.Registration, []catalog.Problem) {
+func ofContainer(c catalog.Container, around neighbours, opt Options) ([]catalog.Registration, []catalog.Problem) {
 	s := parseSettings(c.Labels, c.Env)
-	ports, problems := registrable(c, s, opt)
-	suffix := sharesName(ports, s)
 	var all []catalog.Registration
+	var problems []catalog.Problem
+	complain := func(service, message string) {
+		problems = append(problems, catalog.Problem{Service: service, Subject: c.Name, Message: message})
+	}
+	for _, sentence := range s.bad {
+		complain("", sentence)
+	}
+	name := strings.TrimSpace(s.general[attrName])
+	c, err := around.settle(c, s)
+	if err != nil {
+		if !isTrue(s.general[attrIgnore]) && (name != "" || !opt.Explicit) {
+			complain(name, err.Error())
+		}
+		return nil, problems
+	}
+	ports := placed(c, s, opt)
 	for _, p := range ports {
-		w := writer{container: c, port: p, attrs: s.port(p.Private), opt: opt}
-		w.suffix = suffix && !s.named(p.Private)
+		w := writerOf(c, p, s, opt)
+		if w.ignored() {
+			continue
+		}
+		w.suffix = len(ports) > 1 && !s.named(p)
 		r, complaints, err := w.registration()
 		for _, complaint := range complaints {
-			problems = append(problems, catalog.Problem{Service: r.Service, Subject: c.Name, Message: complaint})
+			complain(r.Service, complaint)
 		}
-		switch {
-		case errors.Is(err, errNotYet):
-		case err != nil:
-			problems = append(problems, catalog.Problem{Service: r.Service, Subject: c.Name, Message: err.Error()})
-		default:
-			all = append(all, r)
+		if err != nil {
+			complain(r.Service, err.Error())
+			continue
 		}
+		all = append(all, r)
+	}
+	if message := unplaced(c, s, opt, len(ports)); message != "" {
+		complain(name, message)
 	}
 	return all, problems
 }
 
-// registrable are the ports of a container that are to be registered.
-func registrable(c catalog.Container, s settings, opt Options) ([]catalog.Port, []catalog.Problem) {
+// placed are the ports of a container that others can reach. Ignored ones are
+// among them: they count when it comes to names.
+func placed(c catalog.Container, s settings, opt Options) []catalog.Port {
 	var ports []catalog.Port
-	wanted := 0
 	for _, p := range c.Ports {
-		attrs := s.port(p.Private)
-		if isTrue(attrs[attrIgnore]) || (opt.Explicit && attrs[attrName] == "") {
-			continue
-		}
-		wanted++
-		if opt.Internal || p.Host != 0 {
+		if p.Host != 0 || writerOf(c, p, s, opt).internal() {
 			ports = append(ports, p)
 		}
 	}
-	name := s.general[attrName]
-	if name == "" || len(ports) > 0 || isTrue(s.general[attrIgnore]) || (len(c.Ports) > 0 && wanted == 0) {
-		return ports, nil
-	}
-	message := "it has a SERVICE_NAME but publishes no port; publish the one it listens on"
-	if opt.Internal {
-		message = "it has a SERVICE_NAME but exposes no port; expose the one it listens on"
-	}
-	return nil, []catalog.Problem{{Service: name, Subject: c.Name, Message: message}}
+	return ports
 }
 
-// sharesName tells whether several ports would be registered under the one
-// general name, which then gets the port for a suffix.
-func sharesName(ports []catalog.Port, s settings) bool {
-	unnamed := map[int]bool{}
-	for _, p := range ports {
-		if !s.named(p.Private) {
-			unnamed[p.Private] = true
-		}
+// unplaced tells why a container that has a name is not registered at all,
+// though none of its ports is meant to be left out.
+func unplaced(c catalog.Container, s settings, opt Options, ports int) string {
+	wanted := slices.ContainsFunc(c.Ports, func(p catalog.Port) bool { return !writerOf(c, p, s, opt).ignored() })
+	switch {
+	case strings.TrimSpace(s.general[attrName]) == "" || ports > 0 || isTrue(s.general[attrIgnore]) || (len(c.Ports) > 0 && !wanted):
+		return ""
+	case opt.Internal:
+		return "it has a SERVICE_NAME but exposes no port; expose the one it listens on"
 	}
-	return len(unnamed) > 1
+	return "it has a SERVICE_NAME but publishes no port; publish the one it listens on"
 }
 
 // defaultName is an image's base name, without registry, tag and digest.
@@ -127,4 +133,4 @@ func byID(all []catalog.Registration) map[string]catalog.Registration {
 	return found
 }
 
-func sortedIDs(set map[string]catalog.Registration) []string { return slices.Sorted(maps.Keys(set)) }
+func sortedIDs[T any](set map[string]T) []string { return slices.Sorted(maps.Keys(set)) }

@@ -54,6 +54,7 @@ func TestARegistrationInFull(t *testing.T) {
 			"environment": "production", "colour": "blue", "release": "r7", "revision": "c0ffee", "protocol": "http",
 			"image": c.Image, "container": "0123456789ab", "owner": "host-1", "managed-by": "teal", "team": "payments",
 		},
+		Incarnation: "0123456789ab",
 	}, r)
 }
 
@@ -80,8 +81,8 @@ func TestDesired(t *testing.T) {
 	oneAddress.Ports[0].HostIP = "10.9.9.9"
 	local := container("web", 80)
 	local.Ports[0].HostIP = "127.0.0.1"
-	healthy, starting, ill, unchecked := container("web", 80), container("web", 80), container("web", 80), container("web", 80)
-	healthy.Health, starting.Health, ill.Health = "healthy", "starting", "unhealthy"
+	ill, unchecked := container("web", 80), container("web", 80)
+	ill.Health = unhealthy
 	health := "SERVICE_CHECK_DOCKER_HEALTH=true"
 
 	for _, test := range []struct {
@@ -94,10 +95,10 @@ func TestDesired(t *testing.T) {
 		{"the image names it", container("web", 80), options, []string{"web@10.0.0.1:40000"}, ""},
 		{"several ports share a name", container("web", 80, 443), options, []string{"web-443@10.0.0.1:40001", "web-80@10.0.0.1:40000"}, ""},
 		{"several ports share a given name", labelled(container("web", 80, 443), "SERVICE_NAME=shop"), options, []string{"shop-443@10.0.0.1:40001", "shop-80@10.0.0.1:40000"}, ""},
-		{"one port has its own name", labelled(container("web", 80, 9090), "SERVICE_9090_NAME=metrics"), options, []string{"web@10.0.0.1:40000", "metrics@10.0.0.1:40001"}, ""},
-		{"an ignored port lends no suffix", labelled(container("web", 80, 9090), "SERVICE_9090_IGNORE=true"), options, []string{"web@10.0.0.1:40000"}, ""},
+		{"one port has its own name", labelled(container("web", 80, 9090), "SERVICE_9090_NAME=metrics"), options, []string{"web-80@10.0.0.1:40000", "metrics@10.0.0.1:40001"}, ""},
+		{"an ignored port counts for the suffix", labelled(container("web", 80, 9090), "SERVICE_9090_IGNORE=true"), options, []string{"web-80@10.0.0.1:40000"}, ""},
 		{"an ignored container", labelled(container("web", 80), "SERVICE_IGNORE=true", "SERVICE_NAME=web"), options, nil, ""},
-		{"ignored but for a port", labelled(container("web", 80, 81), "SERVICE_IGNORE=true", "SERVICE_80_IGNORE=false"), options, []string{"web@10.0.0.1:40000"}, ""},
+		{"ignored but for a port", labelled(container("web", 80, 81), "SERVICE_IGNORE=true", "SERVICE_80_IGNORE=false"), options, []string{"web-80@10.0.0.1:40000"}, ""},
 		{"stopped", stopped, options, nil, ""},
 		{"not published", exposed, options, nil, ""},
 		{"named but not published", labelled(exposed, "SERVICE_NAME=web"), options, nil, "publishes no port"},
@@ -112,7 +113,7 @@ func TestDesired(t *testing.T) {
 		{"internal needs no publishing", func() catalog.Container { c := twoNets; c.Ports = exposed.Ports; return c }(), internal, []string{"web@10.1.0.2:80"}, ""},
 		{"published on one address", oneAddress, options, []string{"web@10.9.9.9:40000"}, ""},
 		{"published on loopback only", local, options, nil, "other hosts can't reach"},
-		{"published on loopback of a lone host", local, Options{Owner: "o", Address: "127.0.0.1"}, []string{"web@127.0.0.1:40000"}, ""},
+		{"published on loopback of a lone host", local, Options{Owner: "o", Address: "127.0.0.1", AgentOnLoopback: true}, []string{"web@127.0.0.1:40000"}, ""},
 		{"udp", udp, options, []string{"dns@10.0.0.1:40000"}, ""},
 		{"a colour without an environment", labelled(container("web", 80), "SERVICE_COLOUR=blue"), options, nil, "no tag is its environment"},
 		{"two colours", labelled(container("web", 80), "SERVICE_COLOUR=blue", "SERVICE_COLOR=green", "SERVICE_ENVIRONMENT=production"), options, nil, "different colours"},
@@ -123,9 +124,6 @@ func TestDesired(t *testing.T) {
 		{"a check that is misspelt", labelled(container("web", 80), "SERVICE_CHECK_HTPP=/"), options, nil, "SERVICE_CHECK_HTPP"},
 		{"a check of another host", labelled(container("web", 80), "SERVICE_CHECK_HTTP=http://else/"), options, nil, "path alone"},
 		{"a check without sense", labelled(container("web", 80), "SERVICE_CHECK_TCP=true", "SERVICE_CHECK_INTERVAL=soon"), options, nil, "SERVICE_CHECK_INTERVAL"},
-		{"Docker calls it healthy", labelled(healthy, health), options, []string{"web@10.0.0.1:40000"}, ""},
-		{"Docker does not know yet", labelled(starting, health), options, nil, ""},
-		{"Docker calls it unhealthy", labelled(ill, health), options, nil, "unhealthy"},
 		{"Docker has no check", labelled(unchecked, health), options, nil, "HEALTHCHECK"},
 		{"Docker's health is not asked for", ill, options, []string{"web@10.0.0.1:40000"}, ""},
 		{"reserved meta", labelled(container("web", 80), "SERVICE_OWNER=me"), options, []string{"web@10.0.0.1:40000"}, "SERVICE_OWNER is left out"},
@@ -150,10 +148,11 @@ func TestIDs(t *testing.T) {
 	all, problems := Desired([]catalog.Container{c}, options)
 	require.Empty(t, problems)
 	require.Equal(t, []string{"host-1:dns:53", "host-1:dns:53:udp"}, []string{all[0].ID, all[1].ID})
-	require.Equal(t, "dns", all[0].Service, "two protocols of one port are one name")
+	require.Equal(t, "dns-53", all[0].Service, "as the classic registrator has it")
+	require.Equal(t, []string{"udp"}, all[1].Tags)
 
-	all, _ = Desired([]catalog.Container{labelled(c, "SERVICE_ID=mine")}, options)
-	require.Equal(t, "mine", all[0].ID)
+	all, _ = Desired([]catalog.Container{labelled(c, "SERVICE_53_TCP_ID=mine")}, options)
+	require.Equal(t, []string{"host-1:dns:53:udp", "mine"}, []string{all[0].ID, all[1].ID})
 }
 
 func TestOneBadContainerLeavesTheOthers(t *testing.T) {
@@ -201,6 +200,7 @@ func TestChecksNameTheContainerAndTheDefinition(t *testing.T) {
 
 func TestAllKindsOfChecks(t *testing.T) {
 	c := labelled(container("web", 80), "SERVICE_CHECK_HTTP=/a?b=c", "SERVICE_CHECK_HTTPS=/d", "SERVICE_CHECK_TCP=true")
+	c.Ports[0].HostIP = "::"
 	all, problems := Desired([]catalog.Container{c}, Options{Owner: "o", Address: "fd00::1"})
 	require.Empty(t, problems)
 	var at []string

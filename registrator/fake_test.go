@@ -6,33 +6,46 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
-	"github.com/stretchr/testify/require"
+	"github.com/stretchr/testify/assert"
 
 	"teal/catalog"
 )
 
 var errFault = errors.New("a fault")
 
-// fakeHost is a runtime and a registry in memory, whose faults a test sets.
+// fakeHost is a runtime and a registry in memory, whose faults a test sets. Two
+// hosts may share a registry: see neighbour.
 type fakeHost struct {
-	t  *testing.T
-	mu sync.Mutex
+	t   *testing.T
+	mu  *sync.Mutex
+	opt Options
 
 	containers []catalog.Container
 	services   map[string]catalog.Registration
 	streams    []chan struct{}
 	calls      []string // what was called, for the order of things
 	writes     int
+	reports    int             // of health, which are no writes of registrations
 	lastListed map[string]bool // desired ids by the last good list; nil after a bad one
+	listed     time.Time       // when that was
 
 	listFault, readFault, writeFault, streamFault func() error // nil for none
+	lateFault                                     func() error // of a write that is done all the same
 	deafness                                      func() bool  // whether an event is lost
-	hangs, writesHang                             bool         // every call, or every write, lasts until its context ends
+	latency                                       func() time.Duration
+	hangs, writesHang                             bool // every call, or every write, lasts until its context ends
 }
 
 func newFakeHost(t *testing.T) *fakeHost {
-	return &fakeHost{t: t, services: map[string]catalog.Registration{}}
+	return &fakeHost{t: t, mu: &sync.Mutex{}, opt: options, services: map[string]catalog.Registration{}}
+}
+
+// neighbour is another registrator's host: its containers are its own, the
+// registry is the same.
+func (h *fakeHost) neighbour(owner string) *fakeHost {
+	return &fakeHost{t: h.t, mu: h.mu, opt: Options{Owner: owner, Address: h.opt.Address}, services: h.services}
 }
 
 func fault(f func() error) error {
@@ -42,15 +55,22 @@ func fault(f func() error) error {
 	return f()
 }
 
+// hang lets a call take its time.
 func (h *fakeHost) hang(ctx context.Context, write bool) error {
 	h.mu.Lock()
 	hangs := h.hangs || (write && h.writesHang)
+	var latency time.Duration
+	if h.latency != nil {
+		latency = h.latency()
+	}
 	h.mu.Unlock()
 	if hangs {
 		<-ctx.Done()
-		return ctx.Err()
 	}
-	return nil
+	if latency > 0 {
+		sleep(ctx, latency)
+	}
+	return ctx.Err()
 }
 
 func (h *fakeHost) Containers(ctx context.Context) ([]catalog.Container, error) {
@@ -64,8 +84,8 @@ func (h *fakeHost) Containers(ctx context.Context) ([]catalog.Container, error) 
 		h.lastListed = nil
 		return slices.Clone(h.containers[:len(h.containers)/2]), err
 	}
-	desired, _ := Desired(h.containers, options)
-	h.lastListed = map[string]bool{}
+	desired, _ := Desired(h.containers, h.opt)
+	h.lastListed, h.listed = map[string]bool{}, time.Now()
 	for _, r := range desired {
 		h.lastListed[r.ID] = true
 	}
@@ -125,14 +145,14 @@ func (h *fakeHost) Register(ctx context.Context, r catalog.Registration) error {
 	defer h.mu.Unlock()
 	h.writes++
 	if before, ok := h.services[r.ID]; ok {
-		require.True(h.t, owned(before, options.Owner), "%s is replaced, which is not ours", r.ID)
-		require.False(h.t, r.Same(before), "%s is written again for nothing", r.ID)
+		assert.True(h.t, owned(before, h.opt.Owner), "%s is replaced, which is not ours", r.ID)
+		assert.False(h.t, r.Same(before), "%s is written again for nothing", r.ID)
 	}
 	if err := fault(h.writeFault); err != nil {
 		return err
 	}
-	h.services[r.ID] = r
-	return nil
+	h.services[r.ID] = keeping(h.services[r.ID], r)
+	return fault(h.lateFault)
 }
 
 func (h *fakeHost) Deregister(ctx context.Context, id string) error {
@@ -142,21 +162,28 @@ func (h *fakeHost) Deregister(ctx context.Context, id string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.writes++
-	require.NotNil(h.t, h.lastListed, "%s is removed after a failed list", id)
-	require.False(h.t, h.lastListed[id], "%s is removed though its container runs", id)
-	require.True(h.t, owned(h.services[id], options.Owner), "%s is removed, which is not ours", id)
+	assert.NotNil(h.t, h.lastListed, "%s is removed after a failed list", id)
+	assert.False(h.t, h.lastListed[id], "%s is removed though its container runs", id)
+	if r, present := h.services[id]; present {
+		assert.True(h.t, owned(r, h.opt.Owner), "%s is removed, which is not ours", id)
+	}
 	if err := fault(h.writeFault); err != nil {
 		return err
 	}
 	delete(h.services, id)
-	return nil
+	return fault(h.lateFault)
 }
 
 // change changes the host and tells of it.
 func (h *fakeHost) change(how func()) {
+	h.quietly(how)
+	h.tell()
+}
+
+// tell sends an event, unless it is lost.
+func (h *fakeHost) tell() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	how()
 	if h.deafness != nil && h.deafness() {
 		return
 	}
@@ -191,4 +218,11 @@ func (h *fakeHost) writeCount() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.writes
+}
+
+// lastGoodList is when the containers were last told without an error.
+func (h *fakeHost) lastGoodList() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.listed
 }

@@ -1,6 +1,9 @@
 package registrator
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -8,100 +11,156 @@ import (
 )
 
 // prefix begins every label and variable that is for the registrator.
-const prefix = "SERVICE_"
+const prefix = catalog.ServicePrefix
 
 // The attributes that mean something, as they follow the prefix: SERVICE_NAME,
-// or SERVICE_8080_NAME for one port. Any other becomes meta.
+// or SERVICE_8080_NAME for one port. Any other becomes meta. Those of checks are
+// in checkattr.go.
 const (
-	attrName         = "NAME"
-	attrID           = "ID"
-	attrTags         = "TAGS"
-	attrIgnore       = "IGNORE"
-	attrEnvironment  = "ENVIRONMENT"
-	attrColour       = "COLOUR"
-	attrColor        = "COLOR"
-	attrRelease      = "RELEASE"
-	attrRevision     = "REVISION"
-	attrProtocol     = "PROTOCOL"
-	attrNetwork      = "NETWORK"
-	checkPrefix      = "CHECK_"
-	attrCheckHTTP    = "CHECK_HTTP"
-	attrCheckHTTPS   = "CHECK_HTTPS"
-	attrCheckTCP     = "CHECK_TCP"
-	attrCheckEvery   = "CHECK_INTERVAL"
-	attrCheckTimeout = "CHECK_TIMEOUT"
-	attrDockerHealth = "CHECK_DOCKER_HEALTH"
+	attrName        = "NAME"
+	attrID          = "ID"
+	attrTags        = "TAGS"
+	attrIgnore      = "IGNORE"
+	attrEnvironment = "ENVIRONMENT"
+	attrColour      = "COLOUR"
+	attrColor       = "COLOR"
+	attrRelease     = "RELEASE"
+	attrRevision    = "REVISION"
+	attrProtocol    = "PROTOCOL"
+	attrIP          = "IP"
+	attrNetwork     = "NETWORK"
 )
+
+// protocols are those that a label can name after its port.
+var protocols = []string{"tcp", "udp", "sctp"}
+
+// portKey is one port of a container; with an empty protocol, of all.
+type portKey struct {
+	private  int
+	protocol string
+}
 
 // settings are what a container says about itself, read from its labels and
 // variables.
 type settings struct {
 	general map[string]string
-	byPort  map[int]map[string]string
+	byPort  map[portKey]map[string]string
+	bad     []string // what can't be meant, in sentences
 }
 
 // parseSettings reads a container's settings. A label wins over the variable of
-// the same name. Values that hold no UTF-8 are mended, since Consul would not
-// give them back as they were. An empty value is no value.
+// the same name, and upper case over any other way to write it. Values that hold
+// no UTF-8 are mended, since Consul would not give them back as they were. An
+// empty value is no value.
 func parseSettings(labels, env map[string]string) settings {
-	s := settings{general: map[string]string{}, byPort: map[int]map[string]string{}}
+	s := settings{general: map[string]string{}, byPort: map[portKey]map[string]string{}}
 	for _, source := range []map[string]string{env, labels} {
-		for name, value := range source {
+		for _, name := range slices.Backward(slices.Sorted(maps.Keys(source))) { // upper case sorts first
 			if attr, ok := strings.CutPrefix(name, prefix); ok {
-				s.set(strings.ToValidUTF8(attr, "_"), strings.ToValidUTF8(value, "\uFFFD"))
+				s.set(strings.ToUpper(strings.ToValidUTF8(attr, "_")), strings.ToValidUTF8(source[name], "\uFFFD"))
 			}
 		}
 	}
+	slices.Sort(s.bad)
+	s.bad = slices.Compact(s.bad)
 	return s
 }
 
-func (s settings) set(attr, value string) {
-	port, rest, specific := cutPort(attr)
-	switch {
-	case specific:
-		if s.byPort[port] == nil {
-			s.byPort[port] = map[string]string{}
+func (s *settings) set(attr, value string) {
+	digits, rest, _ := strings.Cut(attr, "_")
+	if rest == "" || !isDigits(digits) {
+		if attr != "" {
+			s.general[attr] = value
 		}
-		s.byPort[port][rest] = value
-	case attr != "":
-		s.general[attr] = value
+		return
 	}
+	key, rest, ok := cutPort(attr)
+	if !ok {
+		s.bad = append(s.bad, fmt.Sprintf("%s%s speaks of port %s, which is not from 1 to %d; correct it", prefix, attr, digits, maxPort))
+		return
+	}
+	if s.byPort[key] == nil {
+		s.byPort[key] = map[string]string{}
+	}
+	s.byPort[key][rest] = value
 }
 
-// cutPort splits "8080_NAME" into 8080 and "NAME".
-func cutPort(attr string) (int, string, bool) {
+// cutPort splits "8080_NAME" into port 8080 and "NAME", and "53_UDP_NAME" into
+// port 53 of UDP and "NAME".
+func cutPort(attr string) (portKey, string, bool) {
 	digits, rest, ok := strings.Cut(attr, "_")
 	if !ok || rest == "" || !isDigits(digits) {
-		return 0, "", false
+		return portKey{}, "", false
 	}
 	port, err := strconv.Atoi(digits)
-	return port, rest, err == nil && port > 0 && port <= maxPort
+	if err != nil || port < 1 || port > maxPort {
+		return portKey{}, "", false
+	}
+	if word, attr, ok := strings.Cut(rest, "_"); ok && attr != "" && slices.Contains(protocols, strings.ToLower(word)) {
+		return portKey{port, strings.ToLower(word)}, attr, true
+	}
+	return portKey{private: port}, rest, true
 }
 
 func isDigits(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
-// port is what holds for one port: its own settings before the general ones.
-// Both spellings of colour are one attribute, so the port's own replaces either.
-func (s settings) port(private int) map[string]string {
-	own := s.byPort[private]
-	all := make(map[string]string, len(s.general)+len(own))
-	for attr, value := range s.general {
-		all[attr] = value
+// port is what holds for one port: what is said of it with its protocol before
+// what is said of its number, before what is said in general. The probes of a
+// UDP port are only those that are meant for it: they speak TCP. twin tells that
+// the number is a TCP port as well, which is then the one that is meant.
+func (s settings) port(p catalog.Port, twin bool) map[string]string {
+	all := maps.Clone(s.general)
+	if all == nil {
+		all = map[string]string{}
 	}
+	byNumber := s.byPort[portKey{private: p.Private}]
+	if p.Protocol != "udp" {
+		overlay(all, byNumber)
+	} else if dropProbes(all); twin {
+		own := maps.Clone(byNumber)
+		dropProbes(own)
+		overlay(all, own)
+	} else {
+		overlay(all, byNumber)
+	}
+	overlay(all, s.byPort[portKey{p.Private, p.Protocol}])
+	return all
+}
+
+// overlay puts own over all. Both spellings of colour are one attribute, so an
+// own one replaces either.
+func overlay(all, own map[string]string) {
 	if own[attrColour] != "" || own[attrColor] != "" {
 		delete(all, attrColour)
 		delete(all, attrColor)
 	}
-	for attr, value := range own {
-		all[attr] = value
-	}
-	return all
+	maps.Copy(all, own)
 }
 
 // named tells whether a port has a name of its own.
-func (s settings) named(private int) bool { return s.byPort[private][attrName] != "" }
+func (s settings) named(p catalog.Port) bool {
+	return s.byPort[portKey{private: p.Private}][attrName] != "" || s.byPort[portKey{p.Private, p.Protocol}][attrName] != ""
+}
+
+// namedPorts are the ports that have a name of their own, unpublished, whether
+// the container exposes them or not.
+func (s settings) namedPorts() []catalog.Port {
+	var ports []catalog.Port
+	for key, attrs := range s.byPort {
+		if attrs[attrName] == "" {
+			continue
+		}
+		p := catalog.Port{Private: key.private, Protocol: key.protocol}
+		if p.Protocol == "" {
+			p.Protocol = "tcp"
+		}
+		ports = append(ports, p)
+	}
+	slices.SortFunc(ports, comparePorts)
+	return slices.Compact(ports)
+}
 
 // isTrue reads a switch. Anything but a plain no is a yes, as the classic
 // registrator has it.

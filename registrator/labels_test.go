@@ -10,34 +10,40 @@ import (
 	"teal/catalog"
 )
 
+func tcp(private int) catalog.Port { return catalog.Port{Private: private, Protocol: "tcp"} }
+
 func TestLabelsWinOverVariablesAndPortsOverAll(t *testing.T) {
 	s := parseSettings(
 		map[string]string{"SERVICE_NAME": "label", "SERVICE_8080_TAGS": "port", "OTHER": "x"},
 		map[string]string{"SERVICE_NAME": "variable", "SERVICE_TAGS": "general", "SERVICE_8080_NAME": "port-variable", "PATH": "/bin"})
-	require.Equal(t, map[string]string{"NAME": "port-variable", "TAGS": "port"}, s.port(8080))
-	require.Equal(t, map[string]string{"NAME": "label", "TAGS": "general"}, s.port(9090))
-	require.True(t, s.named(8080))
-	require.False(t, s.named(9090))
+	require.Equal(t, map[string]string{"NAME": "port-variable", "TAGS": "port"}, s.port(tcp(8080), false))
+	require.Equal(t, map[string]string{"NAME": "label", "TAGS": "general"}, s.port(tcp(9090), false))
+	require.True(t, s.named(tcp(8080)))
+	require.False(t, s.named(tcp(9090)))
 }
 
 func TestAPortsColourReplacesEitherSpelling(t *testing.T) {
 	s := parseSettings(map[string]string{"SERVICE_COLOR": "blue", "SERVICE_80_COLOUR": "green"}, nil)
-	c, err := colourIn(s.port(80))
+	c, err := colourIn(s.port(tcp(80), false))
 	require.NoError(t, err)
 	require.Equal(t, catalog.Green, c)
-	c, err = colourIn(s.port(81))
+	c, err = colourIn(s.port(tcp(81), false))
 	require.NoError(t, err)
 	require.Equal(t, catalog.Blue, c)
 }
 
 func TestCutPort(t *testing.T) {
 	for attr, want := range map[string]struct {
-		port int
+		key  portKey
 		rest string
 		ok   bool
 	}{
-		"8080_NAME":       {8080, "NAME", true},
-		"80_CHECK_HTTP":   {80, "CHECK_HTTP", true},
+		"8080_NAME":       {portKey{private: 8080}, "NAME", true},
+		"80_CHECK_HTTP":   {portKey{private: 80}, "CHECK_HTTP", true},
+		"53_UDP_NAME":     {portKey{53, "udp"}, "NAME", true},
+		"53_TCP_CHECK_X":  {portKey{53, "tcp"}, "CHECK_X", true},
+		"53_UDP":          {portKey{private: 53}, "UDP", true},
+		"53_UDP_":         {portKey{private: 53}, "UDP_", true},
 		"NAME":            {},
 		"8080":            {},
 		"8080_":           {},
@@ -47,10 +53,10 @@ func TestCutPort(t *testing.T) {
 		"80X_NAME":        {},
 		"99999999999_TAG": {},
 	} {
-		port, rest, ok := cutPort(attr)
+		key, rest, ok := cutPort(attr)
 		require.Equal(t, want.ok, ok, attr)
 		if ok {
-			require.Equal(t, want.port, port, attr)
+			require.Equal(t, want.key, key, attr)
 			require.Equal(t, want.rest, rest, attr)
 		}
 	}

@@ -24,7 +24,7 @@ const reservedMeta = "consul-"
 // known are the attributes that are read, and so never meta.
 var known = []string{
 	attrName, attrID, attrTags, attrIgnore, attrEnvironment, attrColour, attrColor,
-	attrRelease, attrRevision, attrProtocol, attrNetwork,
+	attrRelease, attrRevision, attrProtocol, attrIP, attrNetwork,
 }
 
 // userMeta makes meta of the attributes that mean nothing else. What can't be

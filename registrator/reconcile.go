@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"teal/catalog"
@@ -21,7 +22,60 @@ func (a *Agent) Once(ctx context.Context) error {
 	return err
 }
 
-// outcome is what one look has found.
+// view is what one look has found.
+type view struct {
+	desired   []catalog.Registration
+	actual    []catalog.Registration
+	changes   Changes
+	concluded []string // requests to drain that are done with
+	problems  []catalog.Problem
+}
+
+func (a *Agent) look(ctx context.Context) (view, error) {
+	containers, err := within(ctx, a.conf.Timeout, a.conf.Runtime.Containers)
+	if err != nil {
+		return view{}, fmt.Errorf("list the containers: %w", err)
+	}
+	actual, err := within(ctx, a.conf.Timeout, a.conf.Registry.Registered)
+	if err != nil {
+		return view{}, fmt.Errorf("list the registrations: %w", err)
+	}
+	owner := a.conf.Options.Owner
+	v := view{actual: actual}
+	v.desired, v.problems = Desired(containers, a.conf.Options)
+	o := a.orders(ctx, containers, &v)
+	var retire []string
+	if a.conf.Options.Adopt {
+		taken := adopt(v.desired, actual, owner)
+		v.desired, actual, retire = taken.desired, taken.actual, taken.retire
+	}
+	v.desired = held(v.desired, actual, o)
+	v.changes = Plan(v.desired, actual, owner)
+	v.changes.Deregister = append(v.changes.Deregister, retire...)
+	return v, nil
+}
+
+// orders reads what was asked of the instances. That it can't be read keeps
+// nothing else back.
+func (a *Agent) orders(ctx context.Context, containers []catalog.Container, v *view) orders {
+	o := orders{ended: a.told.judge(containers)}
+	if a.conf.Drains == nil {
+		return o
+	}
+	requests, err := within(ctx, a.conf.Timeout, a.conf.Drains.Requests)
+	if err != nil {
+		v.problems = append(v.problems, catalog.Problem{Subject: "drains", Message: fmt.Sprintf(
+			"the requests to drain can't be read, so those in force stay: %s", err)})
+		return o
+	}
+	if o.drains = requests; o.drains == nil {
+		o.drains = map[string]catalog.DrainRequest{}
+	}
+	v.concluded = concluded(v.desired, v.actual, o.drains, a.conf.Options.Owner)
+	return o
+}
+
+// outcome is what is told of one look and the writes after it.
 type outcome struct {
 	seen       bool // both sides could be read, so the rest means something
 	registered int
@@ -29,50 +83,20 @@ type outcome struct {
 }
 
 func (a *Agent) reconcile(ctx context.Context) (outcome, error) {
-	containers, err := within(ctx, a.conf.Timeout, a.conf.Runtime.Containers)
+	v, err := a.look(ctx)
 	if err != nil {
-		return outcome{}, fmt.Errorf("list the containers: %w", err)
+		return outcome{}, err
 	}
-	actual, err := within(ctx, a.conf.Timeout, a.conf.Registry.Registered)
-	if err != nil {
-		return outcome{}, fmt.Errorf("list the registrations: %w", err)
-	}
-	desired, problems := Desired(containers, a.conf.Options)
-	changes := Plan(desired, actual, a.conf.Options.Owner)
+	w := writing{agent: a, failed: map[string]bool{}}
+	v.changes = w.settle(ctx, v)
+	w.apply(ctx, v.changes)
+	w.refresh(ctx, v)
 	found := outcome{
 		seen:       true,
-		registered: len(desired) - len(changes.Problems),
-		problems:   append(problems, changes.Problems...),
+		registered: len(v.desired) - len(v.changes.Problems) - len(w.refused),
+		problems:   slices.Concat(v.problems, v.changes.Problems, w.refused),
 	}
-	return found, a.apply(ctx, changes)
-}
-
-// apply writes the changes, new registrations first.
-func (a *Agent) apply(ctx context.Context, changes Changes) error {
-	var failures []error
-	for _, r := range changes.Register {
-		err := a.write(ctx, func(ctx context.Context) error { return a.conf.Registry.Register(ctx, r) })
-		if err != nil {
-			failures = append(failures, fmt.Errorf("register %s: %w", r.ID, err))
-			continue
-		}
-		a.conf.Logger.Info("registered", "id", r.ID, "service", r.Service, "address", r.Address, "port", r.Port, "tags", r.Tags)
-	}
-	for _, id := range changes.Deregister {
-		err := a.write(ctx, func(ctx context.Context) error { return a.conf.Registry.Deregister(ctx, id) })
-		if err != nil {
-			failures = append(failures, fmt.Errorf("deregister %s: %w", id, err))
-			continue
-		}
-		a.conf.Logger.Info("deregistered", "id", id)
-	}
-	return errors.Join(failures...)
-}
-
-func (a *Agent) write(ctx context.Context, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, a.conf.Timeout)
-	defer cancel()
-	return do(ctx)
+	return found, errors.Join(w.failures...)
 }
 
 // within calls a function that lists something, with a deadline.

@@ -32,6 +32,7 @@ func (a *Agent) Status() Status {
 
 // record keeps what a look has found and logs what is new about it.
 func (a *Agent) record(found outcome, err error) {
+	a.meters.looked(err)
 	a.mu.Lock()
 	before := a.status.Err
 	a.status.Err = err
@@ -54,7 +55,7 @@ func (a *Agent) record(found outcome, err error) {
 	}
 }
 
-// logProblems logs each problem when it appears.
+// logProblems logs each problem when it appears and when it is gone.
 func (a *Agent) logProblems(problems []catalog.Problem) {
 	now := make(map[string]bool, len(problems))
 	for _, p := range problems {
@@ -63,6 +64,11 @@ func (a *Agent) logProblems(problems []catalog.Problem) {
 			a.conf.Logger.Warn("a container is not registered as it asks", "problem", text)
 		}
 		now[text] = true
+	}
+	for text := range a.reported {
+		if !now[text] {
+			a.conf.Logger.Info("a problem is gone", "problem", text)
+		}
 	}
 	a.reported = now
 }

@@ -11,7 +11,8 @@ import (
 	"teal/catalog"
 )
 
-// admin serves the admin API. Everybody may read; flips have their own guard.
+// admin serves the admin API. Everybody may read, though clients outside the
+// preview networks are shown less; flips have their own guard.
 type admin struct {
 	router *Router
 }
@@ -62,9 +63,9 @@ type serviceSummary struct {
 	Problems    int                           `json:"problems"`
 }
 
-func (a *admin) services(w http.ResponseWriter, _ *http.Request, t *Table) {
+func (a *admin) services(w http.ResponseWriter, r *http.Request, t *Table) {
 	list := []serviceSummary{}
-	for _, s := range a.router.viewer(t).services() {
+	for _, s := range a.router.viewer(t, r).services() {
 		sum := serviceSummary{
 			Name: s.Name, Description: s.Description, Owner: s.Owner, URI: s.URI,
 			Aliases: map[string]catalog.AliasValue{}, Problems: len(s.Problems),
@@ -78,49 +79,49 @@ func (a *admin) services(w http.ResponseWriter, _ *http.Request, t *Table) {
 }
 
 func (a *admin) service(w http.ResponseWriter, r *http.Request, t *Table) {
-	if name, s := find(w, r, t); s != nil {
-		writeJSON(w, http.StatusOK, a.router.viewer(t).service(name, s))
-	}
-}
-
-// find is the service of a request's path, or nil after a 404.
-func find(w http.ResponseWriter, r *http.Request, t *Table) (string, *catalog.Service) {
 	name := mux.Vars(r)["service"]
 	s := t.snapshot.Services[name]
 	if s == nil {
 		writeError(w, http.StatusNotFound, "There is no service %q. GET /v1/services lists those there are.", name)
+		return
 	}
-	return name, s
+	writeJSON(w, http.StatusOK, a.router.viewer(t, r).service(name, s))
 }
 
-// targetStatus is what a deployer watches while it drains a target.
+// targetStatus is what a deployer looks at before a flip and while it drains.
 type targetStatus struct {
 	Service   string         `json:"service"`
 	Target    string         `json:"target"`
+	Known     bool           `json:"known"` // to the catalogue, or by requests that are left
 	InFlight  int64          `json:"in_flight"`
+	Routed    int            `json:"routed"`  // instances that get requests when the target does
 	Applied   uint64         `json:"applied"` // the alias index of the table that was asked
 	Instances []instanceView `json:"instances"`
 }
 
+// target answers for any target of any service: what is in flight is counted
+// apart from the catalogue, and outlives what the catalogue says.
 func (a *admin) target(w http.ResponseWriter, r *http.Request, t *Table) {
-	name, s := find(w, r, t)
-	if s == nil {
-		return
-	}
+	name := mux.Vars(r)["service"]
 	target, err := catalog.ParseTarget(mux.Vars(r)["target"])
 	if err != nil {
 		writeError(w, http.StatusBadRequest, "%v.", err)
 		return
 	}
-	view := a.router.viewer(t).target(name, s, target)
+	s := t.snapshot.Services[name]
+	if s == nil {
+		s = &catalog.Service{Name: name}
+	}
+	view := a.router.viewer(t, r).target(name, s, target)
+	_, known := t.pools[poolKey{name, target}]
 	writeJSON(w, http.StatusOK, targetStatus{
-		Service: name, Target: target.String(), InFlight: view.InFlight,
-		Applied: t.snapshot.AliasIndex, Instances: view.Instances,
+		Service: name, Target: target.String(), Known: known || view.InFlight > 0,
+		InFlight: view.InFlight, Routed: view.Routed, Applied: t.snapshot.AliasIndex, Instances: view.Instances,
 	})
 }
 
-func (a *admin) routes(w http.ResponseWriter, _ *http.Request, t *Table) {
-	writeJSON(w, http.StatusOK, a.router.viewer(t).routes())
+func (a *admin) routes(w http.ResponseWriter, r *http.Request, t *Table) {
+	writeJSON(w, http.StatusOK, a.router.viewer(t, r).routes())
 }
 
 func (a *admin) problems(w http.ResponseWriter, _ *http.Request, t *Table) {
@@ -136,6 +137,10 @@ func (a *admin) healthz(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *admin) readyz(w http.ResponseWriter, _ *http.Request, t *Table) {
+	if a.router.retiring.Load() {
+		writeError(w, http.StatusServiceUnavailable, "This router is about to end. Send new requests to another one.")
+		return
+	}
 	writeJSON(w, http.StatusOK, map[string]any{
 		"status": "ready", "applied": t.snapshot.AliasIndex,
 		"stale_seconds": a.router.staleFor(t.snapshot).Seconds(),

@@ -96,8 +96,8 @@ func (h *flipHandler) flip(r *http.Request) (flipAnswer, error) {
 // mayFlip keeps strangers out: other networks, and web pages of other sites.
 func (h *flipHandler) mayFlip(r *http.Request) error {
 	client := networks(h.router.opt.TrustedProxies).clientOf(r)
-	if !h.router.dispatch.preview.has(client) {
-		return refuse(http.StatusForbidden, "Flips are taken from preview networks only, and %s is in none. Ask from such a network, or write the alias key in Consul.", client)
+	if !networks(h.router.opt.FlipFrom).has(client) {
+		return refuse(http.StatusForbidden, "This router takes no flips from %s. Ask from a network of its --flip-from, use teal flip, or write the alias key in Consul.", client)
 	}
 	if h.cross.Check(r) != nil || !h.knownOrigin(r) {
 		return refuse(http.StatusForbidden, "The flip comes from a web page of another site. Ask with curl or the teal command.")

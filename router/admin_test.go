@@ -144,21 +144,66 @@ func TestFlipsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestFlipsComeFromPreviewNetworksOnly(t *testing.T) {
-	flipper := &fakeFlipper{service: flippable()}
-	w := newWorld(t, func(o *router.Options) {
-		o.Flipper, o.Preview = flipper, []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
-		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	})
-	w.apply(7, flippable())
-	for forwarded, want := range map[string]int{"": 403, "198.51.100.1": 403, "203.0.113.9, 198.51.100.1": 403, "x": 403, "198.51.100.1, 203.0.113.9": 200} {
-		status, body := w.put(productionAlias, "green-production", func(r *http.Request) { r.Header.Set("X-Forwarded-For", forwarded) })
-		require.Equal(t, want, status, "%q: %s", forwarded, body)
+func TestFlipsComeFromTheirOwnNetworksOnly(t *testing.T) {
+	outside, loopback := netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("127.0.0.0/8")
+	for _, c := range []struct {
+		name     string
+		from     []netip.Prefix
+		trusted  bool
+		statuses map[string]int // by X-Forwarded-For
+	}{
+		{"the default is the router's own host", nil, true, map[string]int{"": 200, "127.0.0.1": 200, "10.0.0.1": 403, "x": 403}},
+		{"a network", []netip.Prefix{outside}, true, map[string]int{
+			"": 403, "198.51.100.1": 403, "203.0.113.9, 198.51.100.1": 403, "x": 403, "198.51.100.1, 203.0.113.9": 200,
+		}},
+		{"a header that nobody has to believe", []netip.Prefix{outside}, false, map[string]int{"203.0.113.9": 403}},
+		{"nobody", []netip.Prefix{}, false, map[string]int{"": 403}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, func(o *router.Options) {
+				o.Flipper, o.FlipFrom = &fakeFlipper{service: flippable()}, c.from
+				o.Preview = []netip.Prefix{} // which is another right
+				if c.trusted {
+					o.TrustedProxies = []netip.Prefix{loopback}
+				}
+			})
+			w.apply(7, flippable())
+			for forwarded, want := range c.statuses {
+				status, body := w.put(productionAlias, "green-production", func(r *http.Request) { r.Header.Set("X-Forwarded-For", forwarded) })
+				require.Equal(t, want, status, "%q: %s", forwarded, body)
+			}
+		})
 	}
 	own := newWorld(t, nil)
 	own.apply(7, flippable())
 	status, body := own.put(productionAlias, "green-production", nil)
 	require.Equal(t, 503, status, body)
+}
+
+func TestWhoMayNotPreviewIsShownLess(t *testing.T) {
+	s := flippable()
+	s.Instances[0].Meta = map[string]string{"team-phone": "555-1234"}
+	s.Instances[0].Checks = []catalog.CheckStatus{{ID: "c1", Name: "HTTP", Status: catalog.Passing, Output: "db at 10.9.9.9"}}
+	for _, c := range []struct {
+		name    string
+		preview []netip.Prefix
+		shown   bool
+	}{{"inside", nil, true}, {"outside", []netip.Prefix{}, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, func(o *router.Options) { o.Preview = c.preview })
+			w.apply(7, s)
+			for _, path := range []string{"/v1/services/web", "/v1/services/web/targets/blue-production"} {
+				res, body := w.adminGet(path)
+				require.Equal(t, 200, res.StatusCode)
+				require.Contains(t, body, `"c1"`)
+				require.Equal(t, c.shown, strings.Contains(body, "555-1234"), body)
+				require.Equal(t, c.shown, strings.Contains(body, "10.9.9.9"), body)
+			}
+			res, _ := w.adminGet("/")
+			require.Equal(t, 200, res.StatusCode, "the page stays open")
+		})
+	}
+	require.Equal(t, "db at 10.9.9.9", s.Instances[0].Checks[0].Output, "the snapshot itself is not changed")
 }
 
 func TestAPageOfTheRoutersOwnMayFlip(t *testing.T) {
@@ -221,8 +266,12 @@ func TestAdminReads(t *testing.T) {
 	_, body = w.adminGet("/v1/services/web/targets/green-production")
 	require.Contains(t, body, `"applied": 7`)
 	require.Contains(t, body, `"in_flight": 0`)
+	require.Contains(t, body, `"routed": 1`)
+	require.Contains(t, body, `"known": true`)
 	_, body = w.adminGet("/v1/services/web/targets/blue-test")
-	require.Contains(t, body, `"instances": []`, "a target that is no more has nothing in flight")
+	require.JSONEq(t, `{"service":"web","target":"blue-test","known":false,"in_flight":0,"routed":0,"applied":7,"instances":[]}`, body)
+	_, body = w.adminGet("/v1/services/nobody/targets/blue-production")
+	require.JSONEq(t, `{"service":"nobody","target":"blue-production","known":false,"in_flight":0,"routed":0,"applied":7,"instances":[]}`, body)
 	_, body = w.adminGet("/v1/problems")
 	require.Contains(t, body, "instance g3 on n3 runs release")
 	_, body = w.adminGet("/v1/routes")
@@ -230,7 +279,7 @@ func TestAdminReads(t *testing.T) {
 	_, body = w.adminGet("/readyz")
 	require.Contains(t, body, `"applied": 7`)
 	for path, want := range map[string]int{
-		"/v1/services/nobody": 404, "/v1/services/nobody/targets/blue-production": 404,
+		"/v1/services/nobody":            404,
 		"/v1/services/web/targets/b%20c": 400, "/nothing": 404, "/healthz": 200, "/metrics": 200,
 	} {
 		res, body := w.adminGet(path)
@@ -261,6 +310,11 @@ func TestRequestsOnInstancesThatHaveGoneAreCounted(t *testing.T) {
 	require.Equal(t, int64(1), w.inFlight("blue-production"))
 	_, body := w.adminGet("/v1/services/web/targets/blue-production")
 	require.Contains(t, body, `"gone": true`)
+	w.apply(9)
+	require.Equal(t, int64(1), w.inFlight("blue-production"), "though the whole service has left")
+	_, body = w.adminGet("/v1/services/web/targets/blue-production")
+	require.Contains(t, body, `"known": true`)
+	require.Contains(t, body, `"routed": 0`)
 	close(leave)
 	<-done
 	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 5*time.Second, 5*time.Millisecond)

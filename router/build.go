@@ -24,7 +24,7 @@ type BuildOptions struct {
 // a problem of its own service, and its routes are built as far as they are
 // good; the problems are those of the snapshot, then those found here.
 func Build(s catalog.Snapshot, opt BuildOptions) (*Table, []catalog.Problem) {
-	b := &builder{opt: opt, declaredHosts: map[string]bool{}, table: &Table{
+	b := &builder{opt: opt, table: &Table{
 		snapshot: s,
 		domain:   strings.ToLower(strings.Trim(opt.Domain, ".")),
 		hosts:    make(map[string]*paths, 4*len(s.Services)),
@@ -44,17 +44,13 @@ func Build(s catalog.Snapshot, opt BuildOptions) (*Table, []catalog.Problem) {
 			built = append(built, sb)
 		}
 	}
-	// Declared routes come last, so that no service can take another's stable URI.
-	for _, sb := range built {
-		sb.addDeclared()
-	}
+	addDeclared(built)
 	return b.table, b.table.problems
 }
 
 type builder struct {
-	opt           BuildOptions
-	table         *Table
-	declaredHosts map[string]bool // hosts that are no stable URI
+	opt   BuildOptions
+	table *Table
 }
 
 // start builds the stable URIs of a service; nil when it can't have any.

@@ -59,7 +59,28 @@ func TestBuildProblems(t *testing.T) {
 		},
 		{
 			"a stable URI", route(catalog.Route{Host: "web.proxy.example"}),
-			[]string{"web: web.proxy.example: route web.proxy.example can't be taken: web.proxy.example is the stable URI of a service; declare another host"},
+			[]string{"web: web.proxy.example: route web.proxy.example can't be taken: names at and below proxy.example are stable URIs; declare another host"},
+		},
+		{
+			"what may be a stable URI one day", route(catalog.Route{Host: "Nobody.Proxy.example", Path: "/x"}),
+			[]string{"web: Nobody.Proxy.example/x: route Nobody.Proxy.example/x can't be taken: names at and below proxy.example are stable URIs; declare another host"},
+		},
+		{
+			"the domain itself", route(catalog.Route{Host: "proxy.example"}),
+			[]string{"web: proxy.example: route proxy.example can't be taken: names at and below proxy.example are stable URIs; declare another host"},
+		},
+		{"a domain that only ends alike", route(catalog.Route{Host: "another-proxy.example"}), nil},
+		{
+			"localhost", route(catalog.Route{Host: "localhost", Path: "/x"}),
+			[]string{"web: localhost/x: route localhost/x can't be taken: localhost is the router itself; declare a host name of the service's own"},
+		},
+		{
+			"an address", route(catalog.Route{Host: "10.0.0.1"}),
+			[]string{"web: 10.0.0.1: route 10.0.0.1 can't be taken: 10.0.0.1 is the router itself; declare a host name of the service's own"},
+		},
+		{
+			"everything", route(catalog.Route{Path: "/"}),
+			[]string{"web: /: route / can't be taken: it names neither a host nor a path and would take every request of no other route; declare a host or a path"},
 		},
 		{
 			"a path like a stable URI", route(catalog.Route{Path: "/other@production/x"}),
@@ -88,22 +109,21 @@ func TestBadServiceName(t *testing.T) {
 	require.Len(t, s.Problems, 1)
 }
 
-func TestContestedRouteStaysWithTheSmallerName(t *testing.T) {
+func TestAContestedRouteStaysWithWhoWasThereFirst(t *testing.T) {
 	s := snapshotOf(bluePro)
-	for _, name := range []string{"b", "a", "c"} {
+	for name, since := range map[string]uint64{"a": 0, "b": 90, "c": 40, "d": 40} {
 		one := *s.Services["web"]
-		one.Name, one.Config.Routes = name, []catalog.Route{{Host: "x.example", Path: "/p"}, {Path: "/" + name}}
+		one.Name = name
+		one.Config = catalog.ServiceConfig{Since: since, Routes: []catalog.Route{{Host: "x.example", Path: "/p"}, {Path: "/" + name}}}
 		s.Services[name] = &one
 	}
 	table, problems := Build(s, BuildOptions{Domain: "proxy.example"})
-	require.Equal(t, []string{
-		"b: x.example/p: route x.example/p is already declared by a, which keeps it; take it out of one of the two service files",
-		"c: x.example/p: route x.example/p is already declared by a, which keeps it; take it out of one of the two service files",
-	}, messages(problems))
+	taken := "x.example/p: route x.example/p is already declared by c, which keeps it; take it out of one of the two service files"
+	require.Equal(t, []string{"d: " + taken, "b: " + taken, "a: " + taken}, messages(problems))
 	m, _ := table.Lookup("x.example", "/p/q")
-	require.Equal(t, "a", m.Route.Service)
-	m, _ = table.Lookup("x.example", "/c")
-	require.Equal(t, "c", m.Route.Service, "a host that declares no such path falls back to the routes of any host")
+	require.Equal(t, "c", m.Route.Service, "neither the smallest name nor the newest")
+	m, _ = table.Lookup("x.example", "/b")
+	require.Equal(t, "b", m.Route.Service, "a host that declares no such path falls back to the routes of any host")
 }
 
 func TestOnlyTheExpectedReleaseIsRouted(t *testing.T) {

@@ -81,6 +81,21 @@ func (d *dispatch) claim(c *Claim, ask Ask, except string) *Answer {
 	}
 }
 
+// Reached notes that the claimed instance has answered.
+func (c *Claim) Reached() {
+	if c.tally != nil {
+		c.tally.reached()
+	}
+}
+
+// Unreachable notes that no connection to the claimed instance could be had: it
+// is passed over for a while, as long as there is another.
+func (c *Claim) Unreachable() {
+	if c.tally != nil {
+		c.tally.setAside()
+	}
+}
+
 // Again exchanges the claim for one on another instance, looked up afresh, after
 // the claimed one could not be reached. It is false when there is no other; the
 // claim is then released.

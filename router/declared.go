@@ -1,14 +1,30 @@
 package router
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"teal/catalog"
 )
 
-// addDeclared adds the routes that the service declares itself. Services are
-// asked in the order of their names, so who keeps a contested route does not
-// depend on chance.
+// addDeclared adds the routes that services declare themselves. The service
+// whose configuration has been in Consul the longest is asked first, so that a
+// newcomer never takes a route that is in use; names, which services are ordered
+// by, settle only what was there at the same time. All routers so agree.
+func addDeclared(services []*serviceBuilder) {
+	slices.SortStableFunc(services, func(a, b *serviceBuilder) int { return cmp.Compare(a.seniority(), b.seniority()) })
+	for _, sb := range services {
+		sb.addDeclared()
+	}
+}
+
+// seniority is smaller for who was there earlier. A configuration without a key,
+// whose Since is 0, is the newest.
+func (b *serviceBuilder) seniority() uint64 { return b.service.Config.Since - 1 }
+
 func (b *serviceBuilder) addDeclared() {
 	for _, d := range b.service.Config.Routes {
 		if r, ok := b.declaredRoute(d); ok {
@@ -39,35 +55,43 @@ func (b *serviceBuilder) claimRoute(r *Route, d catalog.Route) {
 		return
 	}
 	host := bareHost(parsed.Host)
-	if host == "" && strings.Contains(firstSegments(parsed.Path, 1), "@") {
-		b.problem(d.String(), "route %s can't be taken: paths that begin like /service@alias are stable URIs; declare another path", d)
+	if err := b.mayDeclare(host, parsed.Path); err != nil {
+		b.problem(d.String(), "route %s can't be taken: %v", d, err)
 		return
 	}
-	site, stable := b.site(host)
-	if stable {
-		b.problem(d.String(), "route %s can't be taken: %s is the stable URI of a service; declare another host", d, host)
-		return
-	}
-	if taken := site.add(parsed.Path, r); taken != nil {
+	if taken := b.site(host).add(parsed.Path, r); taken != nil {
 		b.problem(d.String(), "route %s is already declared by %s, which keeps it; take it out of one of the two service files", d, taken.Service)
 		return
 	}
 	b.list(host, parsed.Path, r)
 }
 
-// site is where routes of a host are declared, and whether the host is a stable
-// URI, which is nobody's to declare.
-func (b *serviceBuilder) site(host string) (site *paths, stable bool) {
+// mayDeclare says why a route is nobody's to declare, or nil.
+func (b *serviceBuilder) mayDeclare(host, path string) error {
+	switch {
+	case host == "" && path == "/":
+		return errors.New("it names neither a host nor a path and would take every request of no other route; declare a host or a path")
+	case host == "" && strings.Contains(firstSegments(path, 1), "@"):
+		return errors.New("paths that begin like /service@alias are stable URIs; declare another path")
+	case host == "localhost" || isIP(host):
+		return fmt.Errorf("%s is the router itself; declare a host name of the service's own", host)
+	case b.table.domain != "" && (host == b.table.domain || b.table.belowDomain(host)):
+		return fmt.Errorf("names at and below %s are stable URIs; declare another host", b.table.domain)
+	}
+	return nil
+}
+
+// site is where the routes of a host are declared.
+func (b *serviceBuilder) site(host string) *paths {
 	if host == "" {
-		return &b.table.anyHost, false
+		return &b.table.anyHost
 	}
 	site, known := b.table.hosts[host]
 	if !known {
 		site = &paths{}
 		b.table.hosts[host] = site
-		b.declaredHosts[host] = true
 	}
-	return site, !b.declaredHosts[host]
+	return site
 }
 
 func slashed(path string) string {

@@ -25,7 +25,7 @@ type engine interface {
 // The limits of connections to instances.
 const (
 	dialTimeout = 2 * time.Second
-	idlePerHost = 64
+	idlePerHost = 1024 // what a burst leaves behind, idleTimeout takes away
 	// idleTimeout is less than the 5 s after which common servers close an idle
 	// connection, so that a request does not meet that close.
 	idleTimeout = 4 * time.Second
@@ -72,6 +72,9 @@ func (e *netEngine) Forward(w http.ResponseWriter, r *http.Request, c *Claim) {
 	f.clock.start(c.Match.Route.Timeout, func() { cancel(errFirstByte) })
 	defer func() { c.Release(f.class) }()
 	w.Header()["Content-Type"] = nil // none is made up where the service sends none
+	// A service may answer before it has read the whole body; net/http would else
+	// swallow the rest of it. The error is that of a test's recorder.
+	_ = http.NewResponseController(w).EnableFullDuplex()
 	e.proxy.ServeHTTP(w, r.WithContext(context.WithValue(ctx, flightKey{}, f)))
 	f.landed()
 }
@@ -124,14 +127,14 @@ func (e *netEngine) roundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		req.Body = &upload{body: req.Body, flight: f}
 	}
-	res, err := e.transport.RoundTrip(req)
-	if err != nil && dialFailed(err) && f.client.Err() == nil && f.claim.Again() {
+	res, err := e.attempt(f, req)
+	if err != nil && f.unreachable(err) && f.claim.Again() {
 		e.log.Debug("instance can't be reached, trying another", "error", err, "next", f.claim.Address)
 		second := req.WithContext(req.Context())
 		u := *req.URL
 		u.Host = f.claim.Address
 		second.URL = &u
-		res, err = e.transport.RoundTrip(second)
+		res, err = e.attempt(f, second)
 	}
 	if !f.clock.stop() && err == nil {
 		_ = res.Body.Close() // the answer is given up
@@ -146,6 +149,22 @@ func (e *netEngine) roundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return res, nil
 }
+
+// attempt sends a request and notes whether its instance could be reached.
+func (e *netEngine) attempt(f *flight, req *http.Request) (*http.Response, error) {
+	res, err := e.transport.RoundTrip(req)
+	switch {
+	case err == nil:
+		f.claim.Reached()
+	case f.unreachable(err):
+		f.claim.Unreachable()
+	}
+	return res, err
+}
+
+// unreachable tells whether an error means that no connection could be had. A
+// client that went away meanwhile has ended the dialling itself.
+func (f *flight) unreachable(err error) bool { return dialFailed(err) && f.client.Err() == nil }
 
 func dialFailed(err error) bool {
 	var op *net.OpError
@@ -171,7 +190,7 @@ func (f *flight) answer(ctx context.Context, err error) *Answer {
 	switch {
 	case errors.Is(context.Cause(ctx), errFirstByte) || errors.Is(err, errFirstByte):
 		return c.answerFor(http.StatusGatewayTimeout, CodeTimeout,
-			"did not begin to answer within "+c.Match.Route.Timeout.String()+". Try again, or raise the service's timeout.")
+			"did not begin to answer within "+c.Match.Route.Timeout.String()+". Try again; if it stays so, look at its log.")
 	case f.uploadBroke.Load():
 		return c.answerFor(http.StatusBadRequest, CodeBadRequest, "was not sent the whole request: its body broke off. Send it again.")
 	case dialFailed(err):

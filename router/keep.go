@@ -17,18 +17,25 @@ const DefaultHold = 60 * time.Second
 // requests and that next, all of a sudden, has nobody for: gone, or critical all
 // at once. Such a hold lasts until an instance is routable again, or for hold.
 //
-// prev is what Keep answered last. Neither snapshot is changed. Instances in
-// maintenance and those that a deployment replaced are not held: that is
-// somebody's wish. Nor are targets that no alias sends requests to, since
-// stopping a standby is everyday life.
+// prev is what Keep answered last. Neither snapshot is changed. Not held are:
+//   - targets that no alias sends requests to, as stopping a standby is everyday
+//     life;
+//   - instances in maintenance, or that a deployment replaced: that is
+//     somebody's wish;
+//   - instances whose address and port another entry has now: requests would
+//     reach a stranger;
+//   - instances of an uncoloured target that left the catalogue while their node
+//     still reports passing ones of the service: it can be believed, so somebody
+//     stopped them. A live colour is never stopped on purpose and is held.
 func Keep(prev, next catalog.Snapshot, now time.Time, hold time.Duration) catalog.Snapshot {
 	out := next
+	who := &occupants{snapshot: next}
 	var services map[string]*catalog.Service // a copy, once something is held
 	for name, before := range prev.Services {
 		if before == nil {
 			continue
 		}
-		kept := keepService(before, next.Services[name], now, hold)
+		kept := keepService(before, next.Services[name], who, now, hold)
 		if kept == nil {
 			continue
 		}
@@ -46,7 +53,7 @@ func Keep(prev, next catalog.Snapshot, now time.Time, hold time.Duration) catalo
 
 // keepService answers the service with what must be held, or nil when it is good
 // as it is.
-func keepService(before, after *catalog.Service, now time.Time, hold time.Duration) *catalog.Service {
+func keepService(before, after *catalog.Service, who *occupants, now time.Time, hold time.Duration) *catalog.Service {
 	if after == nil {
 		vanished := *before
 		vanished.Instances = nil
@@ -55,7 +62,10 @@ func keepService(before, after *catalog.Service, now time.Time, hold time.Durati
 	}
 	var held map[catalog.Target]catalog.Hold
 	for target, instances := range lastGood(before) {
-		h, ok := holdTarget(before, after, target, instances, now, hold)
+		if !mayHold(after, target) {
+			continue
+		}
+		h, ok := holdTarget(before, after, target, holdable(after, who, instances), now, hold)
 		if !ok {
 			continue
 		}
@@ -89,22 +99,21 @@ func lastGood(s *catalog.Service) map[catalog.Target][]catalog.Instance {
 	return good
 }
 
+// mayHold tells whether t is a target to hold if it has anybody.
+func mayHold(after *catalog.Service, t catalog.Target) bool {
+	_, already := after.Held[t]
+	return !already && getsRequests(after, t) && !answers(after, t)
+}
+
 func holdTarget(before, after *catalog.Service, t catalog.Target, good []catalog.Instance, now time.Time, hold time.Duration) (catalog.Hold, bool) {
-	if _, ok := after.Held[t]; ok || !getsRequests(after, t) || answers(after, t) {
-		return catalog.Hold{}, false
-	}
 	since := now
 	if h, ok := before.Held[t]; ok {
 		since = h.Since
 	}
-	if now.Sub(since) >= hold {
+	if len(good) == 0 || now.Sub(since) >= hold {
 		return catalog.Hold{}, false
 	}
-	wanted := stillWanted(after, good)
-	if len(wanted) == 0 {
-		return catalog.Hold{}, false
-	}
-	return catalog.Hold{Since: since, Reason: holdReason(after, t, hold), Instances: wanted}, true
+	return catalog.Hold{Since: since, Reason: holdReason(after, t, hold), Instances: good}, true
 }
 
 // getsRequests tells whether an alias sends requests to t. An uncoloured target
@@ -130,19 +139,62 @@ func answers(s *catalog.Service, t catalog.Target) bool {
 	})
 }
 
-// stillWanted leaves out the instances that were replaced, or put into
-// maintenance.
-func stillWanted(after *catalog.Service, good []catalog.Instance) []catalog.Instance {
+// holdable leaves out the instances that are not to be held.
+func holdable(after *catalog.Service, who *occupants, good []catalog.Instance) []catalog.Instance {
 	var wanted []catalog.Instance
 	for _, g := range good {
-		inMaintenance := slices.ContainsFunc(after.Instances, func(i catalog.Instance) bool {
-			return i.Node == g.Node && i.ID == g.ID && i.Health == catalog.Maintenance
-		})
-		if !inMaintenance && after.Expects(g) {
+		now, here := entryOf(after, g)
+		switch {
+		case here && now.Health == catalog.Maintenance, !after.Expects(g), who.replaced(g):
+		case !here && g.Target.Colour == "" && nodeAnswers(after, g.Node):
+		default:
 			wanted = append(wanted, g)
 		}
 	}
 	return wanted
+}
+
+// entryOf is the present entry of an earlier instance.
+func entryOf(s *catalog.Service, g catalog.Instance) (catalog.Instance, bool) {
+	n := slices.IndexFunc(s.Instances, func(i catalog.Instance) bool { return i.Node == g.Node && i.ID == g.ID })
+	if n < 0 {
+		return catalog.Instance{}, false
+	}
+	return s.Instances[n], true
+}
+
+// nodeAnswers tells whether a node reports a passing instance of the service.
+func nodeAnswers(s *catalog.Service, node string) bool {
+	return slices.ContainsFunc(s.Instances, func(i catalog.Instance) bool { return i.Node == node && i.Routable() })
+}
+
+// occupants tells who has an address in a snapshot.
+type occupants struct {
+	snapshot catalog.Snapshot
+	at       map[string][]catalog.Instance // by host:port; made when first asked
+}
+
+// replaced tells whether an entry that is not g's own has g's address and port.
+func (o *occupants) replaced(g catalog.Instance) bool {
+	if o.at == nil {
+		o.at = map[string][]catalog.Instance{}
+		for _, s := range o.snapshot.Services {
+			o.add(s)
+		}
+	}
+	return slices.ContainsFunc(o.at[addressOf(&g)], func(i catalog.Instance) bool {
+		return i.Service != g.Service || i.Node != g.Node || i.ID != g.ID || i.Target != g.Target
+	})
+}
+
+func (o *occupants) add(s *catalog.Service) {
+	if s == nil {
+		return
+	}
+	for n := range s.Instances {
+		address := addressOf(&s.Instances[n])
+		o.at[address] = append(o.at[address], s.Instances[n])
+	}
 }
 
 func holdReason(after *catalog.Service, t catalog.Target, hold time.Duration) string {

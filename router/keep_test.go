@@ -103,6 +103,71 @@ func TestKeepOfAnUncolouredTarget(t *testing.T) {
 	require.Len(t, m.Route.shares, 1)
 }
 
+func TestAnAddressThatSomebodyElseHasIsNotHeld(t *testing.T) {
+	good := snapshotOf(bluePro)
+	critical := changed(good, all(catalog.Critical))
+	stranger := func(change func(*catalog.Instance)) catalog.Snapshot {
+		i := good.Services["web"].Instances[0] // blue-0
+		i.Service, i.ID = "mail", "mail-0"
+		change(&i)
+		s := critical
+		s.Services = maps.Clone(s.Services)
+		s.Services["mail"] = &catalog.Service{Name: "mail", Instances: []catalog.Instance{i}}
+		return s
+	}
+	for _, c := range []struct {
+		name string
+		next catalog.Snapshot
+		want []string
+	}{
+		{"another service", stranger(func(*catalog.Instance) {}), []string{"blue-1", "blue-2"}},
+		{"a sick one", stranger(func(i *catalog.Instance) { i.Health = catalog.Critical }), []string{"blue-1", "blue-2"}},
+		{"another port", stranger(func(i *catalog.Instance) { i.Port = 9 }), []string{"blue-0", "blue-1", "blue-2"}},
+		{"another target under its own id", changed(critical, func(s *catalog.Service) {
+			s.Instances[0].Target = integ
+		}), []string{"blue-1", "blue-2"}},
+		{"another id of its own target", changed(critical, func(s *catalog.Service) {
+			s.Instances[0].ID = "blue-9"
+		}), []string{"blue-1", "blue-2"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, c.want, heldIDs(Keep(good, c.next, noon, time.Minute), bluePro))
+			held := Keep(good, critical, noon, time.Minute)
+			require.Equal(t, c.want, heldIDs(Keep(held, c.next, noon, time.Minute), bluePro), "nor held on to")
+		})
+	}
+}
+
+func TestAnUncolouredTargetThatWasStoppedIsNotHeld(t *testing.T) {
+	testEnv := catalog.Target{Environment: "test"}
+	service := func(instances ...catalog.Instance) catalog.Snapshot {
+		return catalog.Snapshot{Services: map[string]*catalog.Service{"web": {Name: "web", Instances: instances}}}
+	}
+	other, gone := instanceOf(testEnv, "t1", 2), instanceOf(integ, "i1", 1)
+	far := gone
+	far.Node, far.ID, far.Address = "n2", "i2", "10.0.0.2"
+	sick, sickOther := gone, other
+	sick.Health, sickOther.Health = catalog.Critical, catalog.Critical
+	good := service(gone, far, other)
+	for _, c := range []struct {
+		name string
+		next catalog.Snapshot
+		want []string
+	}{
+		{"its node reports others", service(other), []string{"i2"}},
+		{"its node reports nothing that passes", service(sickOther), []string{"i1", "i2"}},
+		{"it is there and sick", service(sick, other), []string{"i1", "i2"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			require.Equal(t, c.want, heldIDs(Keep(good, c.next, noon, time.Minute), integ))
+		})
+	}
+	live := changed(snapshotOf(bluePro), func(s *catalog.Service) {
+		s.Instances = slices.DeleteFunc(s.Instances, func(i catalog.Instance) bool { return i.Target == bluePro })
+	})
+	require.Len(t, heldIDs(Keep(snapshotOf(bluePro), live, noon, time.Minute), bluePro), 3, "a live colour is held all the same")
+}
+
 func TestAHoldGoesOnAndEnds(t *testing.T) {
 	good, bad := snapshotOf(bluePro), changed(snapshotOf(bluePro), all(catalog.Critical))
 	kept := Keep(good, bad, noon, time.Minute)

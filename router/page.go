@@ -36,7 +36,7 @@ type pageData struct {
 
 // ServeHTTP implements http.Handler.
 func (p *pageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	data := p.data()
+	data := p.data(r)
 	var body bytes.Buffer
 	if err := p.template.Execute(&body, data); err != nil {
 		p.router.log.Error("the catalogue page can't be written", "error", err)
@@ -53,7 +53,7 @@ func (p *pageHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = body.WriteTo(w) // the client may have gone
 }
 
-func (p *pageHandler) data() pageData {
+func (p *pageHandler) data(r *http.Request) pageData {
 	data := pageData{
 		Nonce: rand.Text(), Router: p.router.opt.ID, Version: p.router.opt.Version, Now: p.router.opt.Now(),
 	}
@@ -64,7 +64,7 @@ func (p *pageHandler) data() pageData {
 	data.Ready = true
 	data.Applied = t.snapshot.AliasIndex
 	data.Stale = p.router.staleFor(t.snapshot).Round(time.Second)
-	data.Services = p.router.viewer(t).services()
+	data.Services = p.router.viewer(t, r).services()
 	for _, problem := range t.problems {
 		if t.snapshot.Services[problem.Service] == nil {
 			data.Problems = append(data.Problems, problem)

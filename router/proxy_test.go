@@ -97,7 +97,7 @@ func TestRefusedConnectionIsTriedElsewhere(t *testing.T) {
 		require.True(t, payload == body, "%d bytes came back", len(body))
 	}
 	_, metrics := w.adminGet("/metrics")
-	require.Contains(t, metrics, `teal_retries_total{service="web",target="blue-production"} 3`)
+	require.Contains(t, metrics, `teal_retries_total{service="web",target="blue-production"} 1`, "then it is passed over")
 	require.Contains(t, metrics, `teal_requests_total{class="2xx",service="web",target="blue-production"} 6`)
 	require.Contains(t, metrics, `teal_in_flight{service="web",target="blue-production"} 0`)
 }
@@ -125,7 +125,7 @@ func TestAnswersOfTheRouter(t *testing.T) {
 		code, says string
 	}{
 		{"refused.proxy.example", "/", 502, "refused", "An instance of blue-production of refused can't be reached."},
-		{"slow.proxy.example", "/", 504, "timeout", "within 50ms"},
+		{"slow.proxy.example", "/", 504, "timeout", "within 50ms. Try again; if it stays so, look at its log."},
 		{"cut.proxy.example", "/", 502, "broken-off", "blue-production of cut"},
 		{"fresh.proxy.example", "/", 503, "no-target", "Alias production of fresh points at nothing yet."},
 		{"sick.proxy.example", "/", 503, "no-instance", "points at green-production, which has no healthy instance"},

@@ -48,8 +48,11 @@ type backend struct {
 }
 
 func newBackend(i *catalog.Instance) backend {
-	return backend{key: instanceKey(i), address: net.JoinHostPort(i.Address, strconv.Itoa(i.Port))}
+	return backend{key: instanceKey(i), address: addressOf(i)}
 }
+
+// addressOf is where an instance listens, host:port.
+func addressOf(i *catalog.Instance) string { return net.JoinHostPort(i.Address, strconv.Itoa(i.Port)) }
 
 // instanceKey names an instance within its target. Node names hold no slash.
 func instanceKey(i *catalog.Instance) string { return i.Node + "/" + i.ID }
@@ -69,7 +72,8 @@ func (r *Route) add(p *pool, weight int) {
 }
 
 // pick chooses a pool by weight, then an instance of it in turn. except is an
-// address not to choose again, or empty. It answers nil when nobody is left.
+// address not to choose again, or empty; where the pool has no other, another
+// pool of the route takes the request. It answers nil when nobody is left.
 func (r *Route) pick(except string) (*pool, *backend) {
 	if len(r.shares) == 0 {
 		return nil, nil
@@ -78,7 +82,12 @@ func (r *Route) pick(except string) (*pool, *backend) {
 	if len(r.shares) > 1 {
 		p = r.drawn(rand.IntN(r.total))
 	}
-	return p, p.next(except)
+	b := p.next(except)
+	for i := 0; b == nil && i < len(r.shares); i++ {
+		p = r.shares[i].pool
+		b = p.next(except)
+	}
+	return p, b
 }
 
 func (r *Route) drawn(n int) *pool {
@@ -90,20 +99,28 @@ func (r *Route) drawn(n int) *pool {
 	return r.shares[len(r.shares)-1].pool
 }
 
-// next is whose turn it is. A second attempt takes no turn: else, of two
-// instances, every request would begin with the one that can't be reached.
+// next is whose turn it is, those that were set aside passed over as long as
+// there is another. A second attempt takes no turn: else, of two instances, every
+// request would begin with the one that can't be reached.
 func (p *pool) next(except string) *backend {
 	n := uint64(len(p.backends))
 	turn := p.tally.turn.Load()
 	if except == "" {
 		turn = p.tally.turn.Add(1)
 	}
-	i := turn % n
-	if b := &p.backends[i]; b.address != except {
-		return b
+	var last *backend // of all those set aside, the one whose turn it is
+	for i := range n {
+		b := &p.backends[(turn+i)%n]
+		switch {
+		case b.address == except:
+		case b.tally.available():
+			if except == "" && i > 0 {
+				p.tally.turn.Add(i) // the turns that were passed over are not the next one's
+			}
+			return b
+		case last == nil:
+			last = b
+		}
 	}
-	if n == 1 {
-		return nil
-	}
-	return &p.backends[(i+1)%n]
+	return last
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -29,7 +30,8 @@ type Options struct {
 	Flipper   Flipper   // nil refuses flips through the admin API
 	Announcer Announcer // nil announces nothing
 
-	Preview        []netip.Prefix // may see targets no alias points at; nil for DefaultPreview
+	Preview        []netip.Prefix // may see targets no alias points at; nil for DefaultPreview, empty for nobody
+	FlipFrom       []netip.Prefix // may flip through the admin API; nil for DefaultFlipFrom, empty for nobody
 	TrustedProxies []netip.Prefix // whose X-Forwarded-* are believed; none by default
 	Hold           time.Duration  // how long a last good view is kept; 0 for DefaultHold
 	Timeout        time.Duration  // until the first byte; 0 for DefaultTimeout
@@ -42,6 +44,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.Preview == nil {
 		o.Preview = DefaultPreview()
+	}
+	if o.FlipFrom == nil {
+		o.FlipFrom = DefaultFlipFrom()
 	}
 	if o.Hold <= 0 {
 		o.Hold = DefaultHold
@@ -70,6 +75,7 @@ type Router struct {
 	proxy    http.Handler
 	admin    http.Handler
 	recheck  chan struct{} // the time of the first hold may have changed
+	retiring atomic.Bool   // told to end; see Lifecycle
 
 	mu   sync.Mutex       // serialises apply
 	read catalog.Snapshot // as the source told it
@@ -110,6 +116,9 @@ func (r *Router) Handler() http.Handler { return r.proxy }
 
 // Admin serves the admin API, the metrics and the catalogue page.
 func (r *Router) Admin() http.Handler { return r.admin }
+
+// InFlight is how many requests are under way in all.
+func (r *Router) InFlight() int64 { return r.ledger.total() }
 
 // Claim fills c with an instance that may serve what is asked, or answers why
 // there is none. The caller must release the claim.

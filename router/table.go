@@ -75,10 +75,20 @@ func (t *Table) Lookup(host, path string) (Match, bool) {
 	if r, bare := t.byName(plain); r != nil {
 		return Match{Route: r, Prefix: firstSegments(path, 1), Bare: bare}, true
 	}
+	if t.belowDomain(bareHost(host)) {
+		return Match{}, false // a stable URI of nobody is not another service's
+	}
 	if r, n := t.anyHost.longest(plain); r != nil {
 		return declared(r, path, n), true
 	}
 	return Match{}, false
+}
+
+// belowDomain tells whether a bare host, in any case, is a name below the
+// router's domain, where stable URIs are.
+func (t *Table) belowDomain(host string) bool {
+	dot := len(host) - len(t.domain) - 1
+	return t.domain != "" && dot >= 0 && host[dot] == '.' && strings.EqualFold(host[dot+1:], t.domain)
 }
 
 func declared(r *Route, path string, segments int) Match {

@@ -68,6 +68,11 @@ func TestLookup(t *testing.T) {
 		{"any", "/shop/api/x", "shop production"},
 		{"any", "/sho", "none"},
 		{strings.Repeat("x", 300), "/", "none"},
+		{"nobody.proxy.example", "/shop", "none"},
+		{"deep.below.PROXY.Example.:8080", "/shop", "none"},
+		{strings.Repeat("x", 300) + ".proxy.example", "/shop", "none"},
+		{"proxy.example", "/shop", "shop production -/shop"},
+		{"another-proxy.example", "/shop", "shop production -/shop"},
 	} {
 		m, ok := table.Lookup(c.host, c.path)
 		require.Equal(t, c.want, describe(m, ok), "%s%s", c.host, c.path)
@@ -103,6 +108,7 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 		{"shop.example.com", "/cart/new/x/y"},
 		{"any", "/shop/api/x"},
 		{"any", "/nothing"},
+		{"nobody.Proxy.example", "/shop"},
 	} {
 		require.Zero(t, testing.AllocsPerRun(100, func() { table.Lookup(c.host, c.path) }), "%v", c)
 	}

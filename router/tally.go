@@ -3,6 +3,7 @@ package router
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"teal/catalog"
 )
@@ -24,9 +25,44 @@ type targetTally struct {
 	instances map[string]*instanceTally // guarded by ledger.mu
 }
 
+// setAsideFor is how long an instance that could not be reached is passed over
+// before one request tries it again. A dead host costs each such request the
+// whole dialTimeout, until health checks notice.
+const setAsideFor = 5 * time.Second
+
 // instanceTally is what lives on of an instance.
 type instanceTally struct {
-	inFlight atomic.Int64
+	inFlight  atomic.Int64
+	notBefore atomic.Pointer[time.Time] // nil unless it was set aside
+}
+
+// setAside passes the instance over for a while.
+func (t *instanceTally) setAside() {
+	until := time.Now().Add(setAsideFor)
+	t.notBefore.Store(&until)
+}
+
+// reached ends the setting aside.
+func (t *instanceTally) reached() {
+	if t.notBefore.Load() != nil {
+		t.notBefore.Store(nil)
+	}
+}
+
+// available tells whether the instance may have its turn. When its time is over
+// that is true for one request only, the probe; the others pass it over until
+// that one has reached it, or for as long again.
+func (t *instanceTally) available() bool {
+	until := t.notBefore.Load()
+	if until == nil {
+		return true
+	}
+	now := time.Now()
+	if now.Before(*until) {
+		return false
+	}
+	next := now.Add(setAsideFor)
+	return t.notBefore.CompareAndSwap(until, &next)
 }
 
 func newLedger(m *meters) *ledger {
@@ -105,6 +141,12 @@ func (l *ledger) inFlight(service string, target catalog.Target) (total int64, b
 		total += n
 	}
 	return total, byInstance
+}
+
+// total is how many requests are in flight in all.
+func (l *ledger) total() (total int64) {
+	l.each(func(_ poolKey, inFlight int64) { total += inFlight })
+	return total
 }
 
 // each calls f with the requests in flight of every target.

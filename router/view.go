@@ -3,6 +3,7 @@ package router
 import (
 	"cmp"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -86,10 +87,16 @@ type viewer struct {
 	table  *Table
 	ledger *ledger
 	uris   uris
+	public bool // leave out what only preview networks may see
 }
 
-func (r *Router) viewer(t *Table) viewer {
-	return viewer{table: t, ledger: r.ledger, uris: uris{domain: t.domain, proxy: r.opt.ProxyAddr}}
+// viewer shows t to who asks.
+func (r *Router) viewer(t *Table, req *http.Request) viewer {
+	client := networks(r.opt.TrustedProxies).clientOf(req)
+	return viewer{
+		table: t, ledger: r.ledger, uris: uris{domain: t.domain, proxy: r.opt.ProxyAddr},
+		public: !r.dispatch.preview.has(client),
+	}
 }
 
 // services shows all services, ordered by name.
@@ -185,7 +192,7 @@ func (v viewer) instances(service string, s *catalog.Service, t catalog.Target, 
 			return
 		}
 		seen[key] = true
-		views = append(views, instanceView{Instance: i, InFlight: counts[key], Routed: p != nil && p.has(key), Held: held})
+		views = append(views, instanceView{Instance: v.shown(i), InFlight: counts[key], Routed: p != nil && p.has(key), Held: held})
 	}
 	for _, i := range s.Instances {
 		add(i, false)
@@ -199,6 +206,20 @@ func (v viewer) instances(service string, s *catalog.Service, t catalog.Target, 
 		}
 	}
 	return views
+}
+
+// shown is what the asker may see of an instance: what checks say and the user's
+// own meta can hold addresses, names and worse.
+func (v viewer) shown(i catalog.Instance) catalog.Instance {
+	if !v.public {
+		return i
+	}
+	i.Meta = nil
+	i.Checks = slices.Clone(i.Checks)
+	for n := range i.Checks {
+		i.Checks[n].Output = ""
+	}
+	return i
 }
 
 func goneInstance(service string, t catalog.Target, key string, inFlight int64) instanceView {

@@ -159,9 +159,14 @@ func (w *world) inFlight(target string) int64 {
 	w.t.Helper()
 	res, body := w.adminGet("/v1/services/web/targets/" + target)
 	require.Equal(w.t, http.StatusOK, res.StatusCode, body)
+	return jsonInFlight(w.t, body)
+}
+
+func jsonInFlight(t *testing.T, body string) int64 {
+	t.Helper()
 	var status struct {
 		InFlight int64 `json:"in_flight"`
 	}
-	require.NoError(w.t, json.Unmarshal([]byte(body), &status))
+	require.NoError(t, json.Unmarshal([]byte(body), &status))
 	return status.InFlight
 }

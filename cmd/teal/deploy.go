@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -27,6 +29,9 @@ colour untouched and removes what it started.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			spec, err := deployer.Load(ctx, file, os.Environ())
+			if errors.Is(err, fs.ErrNotExist) {
+				return usageError{err}
+			}
 			if err != nil {
 				return err
 			}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,4 +25,13 @@ func TestExitCodes(t *testing.T) {
 	}
 	require.Equal(t, exitUsage, exitCode(usageError{errors.New("no")}))
 	require.Equal(t, exitError, exitCode(&deployer.Failure{}))
+}
+
+func TestWrongUsageEndsWithItsCode(t *testing.T) {
+	for _, line := range []string{
+		"explode", "deploy --colour blue", "rollback", "flip web production blue-", "deploy --file /nowhere/compose.yaml", "status web --log-level loud",
+	} {
+		var out bytes.Buffer
+		require.Equal(t, exitUsage, run(strings.Fields(line), &out, &out), "%s: %s", line, out.String())
+	}
 }

@@ -37,7 +37,7 @@ func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) e
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := "TEAL_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := lookup(name)
-		if !ok || f.Changed || err != nil {
+		if !ok || value == "" || f.Changed || err != nil { // empty is what Compose makes of unset
 			return
 		}
 		if e := flags.Set(f.Name, value); e != nil {

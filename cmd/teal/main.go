@@ -87,6 +87,8 @@ build in the other colour, checks it, and flips the alias.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Args:              noSuchCommand,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags(), os.LookupEnv) },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -98,12 +100,26 @@ build in the other colour, checks it, and flips the alias.`,
 		routerCommand(g), registratorCommand(g),
 		demoCommand(g), devCommand(g), sampleCommand(),
 	)
-	for _, cmd := range root.Commands() {
-		if cmd.Args != nil {
-			cmd.Args = asUsage(cmd.Args)
-		}
-	}
+	argsAsUsage(root)
 	return root
+}
+
+// argsAsUsage makes wrong arguments of all commands below cmd a matter of usage.
+func argsAsUsage(cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		if sub.Args != nil {
+			sub.Args = asUsage(sub.Args)
+		}
+		argsAsUsage(sub)
+	}
+}
+
+// noSuchCommand refuses the arguments of teal itself: a command was meant.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError{fmt.Errorf("unknown command %q; see `%s --help` for those there are", args[0], cmd.CommandPath())}
 }
 
 // asUsage makes wrong arguments end with the exit code of usage.

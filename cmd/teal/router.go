@@ -11,7 +11,6 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"teal/consul"
 	"teal/router"
@@ -21,8 +20,9 @@ import (
 type routerFlags struct {
 	listen, admin, domain, id string
 	advertise, adminURL       string
-	preview, trusted          []string
-	hold                      time.Duration
+	preview, flipFrom         []string
+	trusted                   []string
+	hold, shutdownDelay       time.Duration
 }
 
 func routerCommand(g *globals) *cobra.Command {
@@ -34,8 +34,11 @@ func routerCommand(g *globals) *cobra.Command {
 routes as the catalogue and the aliases in Consul change. Run as many as you
 like; all are alike. The admin address serves the catalogue page, the admin API
 and the metrics, and must be reachable for the deployers, which ask there
-whether the old colour has drained.`,
-		Example: "  teal router --domain proxy.example --listen :80",
+whether the old colour has drained. It waits for a Consul that does not answer.
+
+Told to end, it answers 503 to /readyz, takes requests for another
+--shutdown-delay, finishes those under way, and then leaves the fleet.`,
+		Example: "  teal router --domain proxy.example --listen :80\n  teal router --preview none --flip-from 127.0.0.0/8,10.1.0.0/16",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := g.logger(hclog.Info)
@@ -56,9 +59,11 @@ whether the old colour has drained.`,
 	fs.StringVar(&f.id, "id", "", "of this router in the fleet (default host name and port)")
 	fs.StringVar(&f.advertise, "advertise", "", "address others reach this router at (default what the Consul agent advertises)")
 	fs.StringVar(&f.adminURL, "admin-url", "", "base URL others reach the admin API at (default the advertised address)")
-	fs.StringSliceVar(&f.preview, "preview", nil, "networks that may see targets no alias points at (default loopback and private)")
+	fs.StringSliceVar(&f.preview, "preview", nil, "networks that may see targets no alias points at, or none (default loopback and private)")
+	fs.StringSliceVar(&f.flipFrom, "flip-from", nil, "networks that may flip through the admin API, or none (default loopback)")
 	fs.StringSliceVar(&f.trusted, "trusted-proxies", nil, "networks whose X-Forwarded-* headers are believed (default none)")
 	fs.DurationVar(&f.hold, "hold", router.DefaultHold, "how long a last good view is kept when all instances vanish at once")
+	fs.DurationVar(&f.shutdownDelay, "shutdown-delay", router.DefaultShutdownDelay, "how long requests are still taken when told to end, for load balancers to notice")
 	return cmd
 }
 
@@ -75,6 +80,9 @@ func (f *routerFlags) run(ctx context.Context, store *consul.Store, log hclog.Lo
 	defer admin.Close()
 	opt, err := f.options(ctx, store, proxy, admin)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil // told to end while it waited for Consul
+		}
 		return err
 	}
 	announcer := store.Announcer()
@@ -84,16 +92,18 @@ func (f *routerFlags) run(ctx context.Context, store *consul.Store, log hclog.Lo
 		return err
 	}
 	log.Info("the router runs", "id", opt.ID, "requests", opt.ProxyAddr, "page", opt.AdminURL, "domain", f.domain)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return r.Run(ctx) })
-	g.Go(func() error { return announcer.Run(ctx) })
-	g.Go(func() error { return router.Serve(ctx, proxy, r.Handler(), log.Named("proxy")) })
-	g.Go(func() error { return router.Serve(ctx, admin, r.Admin(), log.Named("admin")) })
-	return g.Wait()
+	life := &router.Lifecycle{
+		Router: r, Proxy: proxy, Admin: admin, Beside: announcer.Run, ShutdownDelay: f.shutdownDelay, Logger: log,
+	}
+	return life.Run(ctx)
 }
 
 func (f *routerFlags) options(ctx context.Context, store *consul.Store, proxy, admin net.Listener) (router.Options, error) {
 	preview, err := networks("preview", f.preview)
+	if err != nil {
+		return router.Options{}, err
+	}
+	flipFrom, err := networks("flip-from", f.flipFrom)
 	if err != nil {
 		return router.Options{}, err
 	}
@@ -103,7 +113,7 @@ func (f *routerFlags) options(ctx context.Context, store *consul.Store, proxy, a
 	}
 	address := f.advertise
 	if address == "" {
-		if _, address, err = store.Self(ctx); err != nil {
+		if _, address, err = store.AwaitSelf(ctx, func(error) {}); err != nil {
 			return router.Options{}, fmt.Errorf("find out the address to advertise: %w; or set --advertise", err)
 		}
 	}
@@ -113,18 +123,14 @@ func (f *routerFlags) options(ctx context.Context, store *consul.Store, proxy, a
 		ID: cmp.Or(f.id, hostName()+"-"+proxyPort), Domain: f.domain, Version: version,
 		ProxyAddr: net.JoinHostPort(address, proxyPort),
 		AdminURL:  cmp.Or(f.adminURL, "http://"+net.JoinHostPort(address, adminPort)),
-		Preview:   preview, TrustedProxies: trusted, Hold: f.hold,
+		Preview:   preview, FlipFrom: flipFrom, TrustedProxies: trusted, Hold: f.hold,
 	}, nil
 }
 
 func networks(flag string, texts []string) ([]netip.Prefix, error) {
-	var list []netip.Prefix
-	for _, text := range texts {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, usageError{fmt.Errorf("--%s: %q is not a network; write one such as 10.0.0.0/8", flag, text)}
-		}
-		list = append(list, p.Masked())
+	list, err := router.ParseNetworks(texts)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--%s: %w", flag, err)}
 	}
 	return list, nil
 }

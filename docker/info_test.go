@@ -1,0 +1,23 @@
+package docker
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+)
+
+func TestInfo(t *testing.T) {
+	engine := fakeEngine(t, map[string]http.HandlerFunc{
+		"/info": says(`{"NCPU":8,"MemTotal":17179869184,"ServerVersion":"28.5.2"}`),
+	})
+	machine, err := engine.Info(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, catalog.Machine{Cores: 8, Memory: 16 << 30, Docker: "28.5.2"}, machine)
+
+	engine = fakeEngine(t, map[string]http.HandlerFunc{"/info": fails(http.StatusInternalServerError, "no")})
+	_, err = engine.Info(t.Context())
+	require.ErrorContains(t, err, "ask the engine about its machine")
+}
