@@ -14,39 +14,6 @@ import (
 	"teal/catalog"
 )
 
-// Registered is every service of the local agent, whoever registered it, with
-// its checks' ids and what they say (their definitions an agent does not tell),
-// and the reason of its maintenance.
-func (s *Store) Registered(ctx context.Context) ([]catalog.Registration, error) {
-	const doing = "list the agent's services"
-	services, err := s.api.Agent().ServicesWithFilterOpts("", s.query(ctx))
-	if err != nil {
-		return nil, s.explain(err, doing)
-	}
-	checks, err := s.api.Agent().ChecksWithFilterOpts("", s.query(ctx))
-	if err != nil {
-		return nil, s.explain(err, doing)
-	}
-	byService, reasons := map[string][]catalog.Check{}, map[string]string{}
-	for _, c := range checks {
-		if catalog.IsMaintenanceCheck(c.CheckID) {
-			reasons[c.ServiceID] = c.Notes
-			continue
-		}
-		byService[c.ServiceID] = append(byService[c.ServiceID], catalog.Check{
-			ID: c.CheckID, Name: c.Name, Status: catalog.Health(c.Status), Output: c.Output,
-		})
-	}
-	var list []catalog.Registration
-	for id, svc := range services {
-		list = append(list, catalog.Registration{
-			ID: id, Service: svc.Service, Address: svc.Address, Port: svc.Port,
-			Tags: svc.Tags, Meta: svc.Meta, Checks: byService[id], Maintenance: reasons[id],
-		})
-	}
-	return list, nil
-}
-
 // Register makes the local agent know the instance exactly so, its checks
 // included; checks that it had and r has not are removed, one by one: an agent
 // that is asked to replace all takes maintenance for one of them. An agent that

@@ -54,9 +54,17 @@ func (d *Drains) Settle(ctx context.Context, id string) error {
 }
 
 // Changes tells that the requests may have changed, from now until ctx ends,
-// when the channel is closed. While Consul does not answer it goes on asking.
+// when the channel is closed. While Consul does not answer it goes on asking, and
+// tells when it stops answering and when it answers again: an agent that was
+// restarted may have forgotten everything.
 func (d *Drains) Changes(ctx context.Context) (<-chan struct{}, error) {
 	changes := make(chan struct{}, 1)
+	tell := func() {
+		select {
+		case changes <- struct{}{}:
+		default: // a hint is waiting already
+		}
+	}
 	go func() {
 		defer close(changes)
 		var last uint64
@@ -67,13 +75,15 @@ func (d *Drains) Changes(ctx context.Context) (<-chan struct{}, error) {
 			}
 			if meta.LastIndex != last {
 				last = meta.LastIndex
-				select {
-				case changes <- struct{}{}:
-				default: // a hint is waiting already
-				}
+				tell()
 			}
 			return meta.LastIndex, nil
-		}, func(error) {})
+		}, func(err error) {
+			if err != nil {
+				last = 0
+				tell()
+			}
+		})
 	}()
 	return changes, nil
 }

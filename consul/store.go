@@ -60,6 +60,8 @@ type Store struct {
 
 	tokens *tokenFile // nil without CONSUL_HTTP_TOKEN_FILE
 
+	answers answers // of the agent, to Registered
+
 	mu    sync.Mutex
 	holds map[string]*hold // by session
 }

@@ -3,6 +3,5 @@
 // Docker SDK.
 //
 // An Engine serves both as the registrator's runtime and as one of the
-// deployer's hosts. It holds no state but its connections, so every method may
-// be called from any goroutine.
+// deployer's hosts. Its methods may be called from any goroutine.
 package docker

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"github.com/docker/docker/client"
 )
@@ -12,6 +13,8 @@ import (
 type Engine struct {
 	endpoint string
 	api      *client.Client
+	text     *http.Client
+	memory   memory
 }
 
 // New is the engine at an endpoint: unix:///path, tcp://host:port (with TLS when
@@ -30,7 +33,7 @@ func New(endpoint string) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Docker endpoint %s: %w", endpoint, err)
 	}
-	return &Engine{endpoint: endpoint, api: api}, nil
+	return &Engine{endpoint: endpoint, api: api, text: textClient(api)}, nil
 }
 
 // Name is the endpoint, for people.
@@ -43,4 +46,7 @@ func (e *Engine) Ping(ctx context.Context) error {
 }
 
 // Close drops the idle connections to the engine.
-func (e *Engine) Close() error { return e.api.Close() }
+func (e *Engine) Close() error {
+	e.text.CloseIdleConnections()
+	return e.api.Close()
+}

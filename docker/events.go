@@ -28,12 +28,15 @@ func (e *Engine) Changes(ctx context.Context) (<-chan struct{}, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	messages, errs := e.api.Events(ctx, events.ListOptions{Filters: hintFilter()})
 	changes := make(chan struct{}, 1)
+	deaf := e.memory.attend()
 	go func() {
 		defer cancel()
 		defer close(changes)
+		defer deaf()
 		for {
 			select {
-			case <-messages:
+			case m := <-messages:
+				e.memory.hear(m)
 				select {
 				case changes <- struct{}{}:
 				default: // a hint is waiting already

@@ -2,7 +2,9 @@ package docker
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
@@ -17,9 +19,35 @@ import (
 const inspectors = 8
 
 // Containers lists all containers, running or not. Any error fails the whole
-// list: half a list would read as containers that are gone.
+// list: half a list would read as containers that are gone. While Changes tells
+// of events, containers that nothing has happened to are told from memory; maps
+// and slices in the answer are not the caller's to change.
 func (e *Engine) Containers(ctx context.Context) ([]catalog.Container, error) {
-	return e.List(ctx, nil)
+	look := e.memory.look(time.Now())
+	all, err := e.lookAround(ctx, look)
+	look.end(all)
+	return all, err
+}
+
+func (e *Engine) lookAround(ctx context.Context, look *look) ([]catalog.Container, error) {
+	texts, err := e.texts(ctx)
+	if err != nil {
+		return e.List(ctx, nil) // slowly, or with an error in the SDK's words
+	}
+	return inspectAll(ctx, texts, func(ctx context.Context, text []byte) (catalog.Container, error) {
+		var s container.Summary
+		if err := json.Unmarshal(text, &s); err != nil {
+			return catalog.Container{}, e.wrap(err, "read what the list of containers tells")
+		}
+		if c, ok := look.recognise(s, text); ok {
+			return c, nil
+		}
+		c, err := e.inspect(ctx, s.ID)
+		if err == nil && c.ID != "" {
+			look.keep(s, text, c)
+		}
+		return c, err
+	}, look.recall)
 }
 
 // List lists the containers, running or not, that have all the labels; an empty
@@ -34,30 +62,43 @@ func (e *Engine) List(ctx context.Context, labels map[string]string) ([]catalog.
 	if err != nil {
 		return nil, e.wrap(err, "list the containers")
 	}
-	all, err := e.inspectAll(ctx, found)
-	if err != nil {
+	return inspectAll(ctx, found, func(ctx context.Context, s container.Summary) (catalog.Container, error) {
+		return e.inspect(ctx, s.ID)
+	}, nil)
+}
+
+// inspectAll looks at everything that was found and that recall, if there is one,
+// does not answer for. Containers that have vanished are left out.
+func inspectAll[T any](ctx context.Context, found []T, inspect func(context.Context, T) (catalog.Container, error), recall func(T) (catalog.Container, bool)) ([]catalog.Container, error) {
+	all := make([]catalog.Container, len(found))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(inspectors)
+	for i, one := range found {
+		if recall != nil {
+			var ok bool
+			if all[i], ok = recall(one); ok {
+				continue
+			}
+		}
+		group.Go(func() (err error) {
+			all[i], err = inspect(ctx, one)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(all, func(c catalog.Container) bool { return c.ID == "" }), nil
 }
 
-// inspectAll looks at every container; one that has vanished is left zero.
-func (e *Engine) inspectAll(ctx context.Context, found []container.Summary) ([]catalog.Container, error) {
-	all := make([]catalog.Container, len(found))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(inspectors)
-	for i, summary := range found {
-		group.Go(func() error {
-			in, err := e.api.ContainerInspect(ctx, summary.ID)
-			if errdefs.IsNotFound(err) {
-				return nil
-			}
-			if err != nil {
-				return e.wrap(err, "inspect container %s", summary.ID)
-			}
-			all[i] = containerOf(in)
-			return nil
-		})
+// inspect looks at one container; it is zero when it has vanished.
+func (e *Engine) inspect(ctx context.Context, id string) (catalog.Container, error) {
+	in, err := e.api.ContainerInspect(ctx, id)
+	if errdefs.IsNotFound(err) {
+		return catalog.Container{}, nil
 	}
-	return all, group.Wait()
+	if err != nil {
+		return catalog.Container{}, e.wrap(err, "inspect container %s", id)
+	}
+	return containerOf(in), nil
 }

@@ -36,9 +36,11 @@ func startRegistrator(t *testing.T) *recorded {
 	t.Cleanup(func() { _ = r.engine.Close() })
 	store, err := consul.New(consul.Options{Address: r.agent.Addr})
 	require.NoError(t, err)
+	node, err := r.agent.Client().Agent().NodeName()
+	require.NoError(t, err)
 	reg, err := registrator.New(registrator.Config{
-		Options: registrator.Options{Owner: r.owner, Address: "127.0.0.1", Explicit: true},
-		Runtime: r.engine, Registry: store, Interval: 2 * time.Second,
+		Options: registrator.Options{Owner: r.owner, Address: "127.0.0.1", AgentOnLoopback: true, Explicit: true},
+		Runtime: r.engine, Registry: store, Signals: r.engine, Drains: store.DrainsOf(node), Interval: 2 * time.Second,
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())

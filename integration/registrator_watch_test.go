@@ -23,12 +23,20 @@ import (
 // The rest is for a machine that is busy.
 const lag = 2 * time.Second
 
+// awakening is for how long an agent that comes back with its data may repeat
+// what it said before it went: it answers from its disk as soon as there is a
+// leader, and gives up what its own checks do not say at its first sync. That is
+// between Consul's parts; no registrator can hurry it.
+const awakening = time.Second
+
 // watcher asks Consul without pause which instances are passing, and holds it
 // against the truth that the containers themselves tell (see testimage/patient):
 //
 //   - an instance whose container has never been well is never passing: nothing
 //     is inherited from an earlier container of that name, or guessed;
-//   - any other is not passing later than lag after its container was last well.
+//   - any other is not passing later than lag after its container was last well,
+//     except that, for as long as awakening, what an agent says that was away may
+//     be as old as its last answer before.
 type watcher struct {
 	m    *machine
 	stop chan struct{}
@@ -38,6 +46,10 @@ type watcher struct {
 	wrong []string
 	worst time.Duration // the latest that an instance was called passing
 	polls int           // that Consul answered
+
+	answered time.Time // when Consul last did
+	left     time.Time // when it last did before it was away
+	awoke    time.Time // when it was back
 }
 
 // watch watches until the test ends, and then fails it if anything was wrong.
@@ -75,13 +87,17 @@ func (w *watcher) look(client *api.Client) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.polls++
+	if asked.Sub(w.answered) > awakening {
+		w.left, w.awoke = w.answered, asked
+	}
+	w.answered = time.Now()
 	for _, e := range entries {
 		name := e.Service.Meta[catalog.MetaContainer]
 		if name == "" {
 			continue // somebody else's
 		}
 		well, known := w.m.lastWell(name)
-		late := asked.Sub(well)
+		late := w.reference(asked).Sub(well)
 		switch {
 		case !known:
 			w.accuse(e, "was never well")
@@ -92,6 +108,14 @@ func (w *watcher) look(client *api.Client) {
 			w.worst = max(w.worst, late)
 		}
 	}
+}
+
+// reference is the moment of which an answer tells.
+func (w *watcher) reference(asked time.Time) time.Time {
+	if asked.Sub(w.awoke) < awakening && !w.left.IsZero() {
+		return w.left
+	}
+	return asked
 }
 
 func (w *watcher) accuse(e *api.ServiceEntry, why string) {

@@ -15,6 +15,7 @@ type chaos struct {
 	mail    *fakeMail
 	random  *rand.Rand
 	faults  *rand.Rand // used with the host's lock held only
+	posts   *rand.Rand // used with the mail's lock held only
 	foreign map[string]catalog.Registration
 	next    int // numbers the containers
 }
@@ -28,7 +29,7 @@ const (
 
 func newChaos(h *fakeHost, mail *fakeMail, seed uint64) *chaos {
 	c := &chaos{
-		h: h, mail: mail, random: rand.New(rand.NewPCG(seed, 1)), faults: rand.New(rand.NewPCG(seed, 2)),
+		h: h, mail: mail, random: rand.New(rand.NewPCG(seed, 1)), faults: rand.New(rand.NewPCG(seed, 2)), posts: rand.New(rand.NewPCG(seed, 3)),
 		foreign: map[string]catalog.Registration{},
 	}
 	h.quietly(func() {
@@ -52,7 +53,12 @@ func (c *chaos) begin() {
 	c.h.quietly(func() {
 		c.h.listFault, c.h.readFault, c.h.streamFault = fails(3), fails(3), fails(3)
 		c.h.writeFault, c.h.lateFault = fails(4), fails(4)
-		c.mail.fails(fails(3))
+		c.mail.fails(func() error {
+			if c.posts.IntN(3) == 0 {
+				return errFault
+			}
+			return nil
+		})
 		c.h.deafness = func() bool { return c.faults.IntN(3) == 0 }
 		c.h.latency = func() time.Duration {
 			if c.faults.IntN(100) == 0 {

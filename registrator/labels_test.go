@@ -139,19 +139,28 @@ func FuzzLabels(f *testing.F) {
 	f.Add("SERVICE_ENVIRONMENT", "production", "SERVICE_COLOUR", "blue")
 	f.Add("SERVICE_80_CHECK_HTTP", "/health?x=y z", "SERVICE_CHECK_INTERVAL", "-1s")
 	f.Add("SERVICE_\xff.TEAM", "\xfe", "SERVICE_ÄRGER", strings.Repeat("x", 600))
+	f.Add("SERVICE_80_UDP_CHECK_GRPC", "a.B", "SERVICE_IP", "fd00::1")
+	f.Add("SERVICE_CHECK_HTTP_HEADER", "Host: a, b", "SERVICE_CHECK_HTTP", "/")
+	f.Add("SERVICE_NETWORK", "n", "SERVICE_CHECK_DOCKER_HEALTH", "1")
+	f.Add("SERVICE_65535_TCP_NAME", "edge", "SERVICE_65536_NAME", "beyond")
 	f.Fuzz(func(t *testing.T, name1, value1, name2, value2 string) {
 		c := container("web", 80, 8080)
 		c.Labels = map[string]string{name1: value1}
 		c.Env = map[string]string{name2: value2}
+		c.Networks, c.Health = []catalog.Network{{Name: "n", IP: "10.1.0.2"}}, unhealthy
+		member := labelled(container("member"), name1+"="+value1)
+		member.NetworkMode = "container:web"
+		onHost := labelled(container("host"), name2+"="+value2)
+		onHost.NetworkMode = "host"
 		opt := Options{Owner: "host", Address: "10.0.0.1"}
-		registrations, problems := Desired([]catalog.Container{c}, opt)
+		registrations, problems := Desired([]catalog.Container{c, member, onHost}, opt)
 		for _, p := range problems {
 			require.NotEmpty(t, p.Message)
 		}
 		for _, r := range registrations {
 			takenByConsul(t, r)
 		}
-		again, _ := Desired([]catalog.Container{c}, opt)
+		again, _ := Desired([]catalog.Container{c, member, onHost}, opt)
 		require.Equal(t, registrations, again)
 		require.True(t, Plan(again, registrations, "host").Empty())
 	})
@@ -172,7 +181,8 @@ func takenByConsul(t *testing.T, r catalog.Registration) {
 	for _, check := range r.Checks {
 		require.False(t, ids[check.ID])
 		ids[check.ID] = true
-		require.Positive(t, check.Interval)
-		require.Positive(t, check.Timeout)
+		require.True(t, check.TTL > 0 || (check.Interval > 0 && check.Timeout > 0))
+		require.NoError(t, options.advertisable(r.Address))
+		require.True(t, r.Port > 0 && r.Port <= maxPort)
 	}
 }

@@ -134,6 +134,10 @@ func TestNetworkOfAnotherContainer(t *testing.T) {
 	require.Equal(t, []string{"other@10.0.0.1:40000"}, services(all))
 	require.Len(t, problems, 1)
 	require.Contains(t, problems[0].Message, "container gone, which does not run")
+	pod.Running = false
+	all, problems = Desired([]catalog.Container{pod, exposing}, options)
+	require.Empty(t, all, "without the other there is no network")
+	require.Len(t, problems, 1)
 }
 
 func TestOptionsThatAreRefused(t *testing.T) {
@@ -152,8 +156,12 @@ func TestOptionsThatAreRefused(t *testing.T) {
 
 func TestChooseAddress(t *testing.T) {
 	all := []InterfaceAddress{
-		{"eth1", netip.MustParseAddr("10.0.0.9")}, {"eth1", netip.MustParseAddr("10.0.0.8")}, {"eth1", netip.MustParseAddr("fe80::1%eth1")},
-		{"eth1", netip.MustParseAddr("fd00::8")}, {"eth2", netip.MustParseAddr("fd00::9")}, {"lo", netip.MustParseAddr("127.0.0.1")},
+		{"eth1", netip.MustParseAddr("10.0.0.9")},
+		{"eth1", netip.MustParseAddr("10.0.0.8")},
+		{"eth1", netip.MustParseAddr("fe80::1%eth1")},
+		{"eth1", netip.MustParseAddr("fd00::8")},
+		{"eth2", netip.MustParseAddr("fd00::9")},
+		{"lo", netip.MustParseAddr("127.0.0.1")},
 	}
 	for wanted, want := range map[string]string{
 		"eth1": "10.0.0.8", "eth2": "fd00::9", "10.0.0.9/32": "10.0.0.9", "fd00::/8": "fd00::8", "10.0.0.0/8": "10.0.0.8", "lo": "127.0.0.1",

@@ -44,7 +44,7 @@ func (p Preview) Lines() []string {
 		say("end the maintenance of %s: %s", id, p.actual[id].Maintenance)
 	}
 	for _, id := range p.Changes.Deregister {
-		say("deregister %s: service %s has no such container any more", id, p.actual[id].Service)
+		say("deregister %s: %s", id, p.reasonToForget(id))
 	}
 	for _, problem := range p.Problems {
 		say("problem %s", problem)
@@ -61,6 +61,13 @@ func (p Preview) reason(r catalog.Registration) string {
 		return fmt.Sprintf("new, service %s at %s:%d, tags %v", r.Service, r.Address, r.Port, r.Tags)
 	}
 	return strings.Join(differences(before, r), "; ")
+}
+
+func (p Preview) reasonToForget(id string) string {
+	if classic(p.actual[id]) {
+		return "it is the classic registrator's, and one of ours stands in for it"
+	}
+	return fmt.Sprintf("service %s has no such container any more", p.actual[id].Service)
 }
 
 // differences tells in words what Registration.Same compares.

@@ -57,3 +57,21 @@ func TestPreviewWritesNothing(t *testing.T) {
 	_, err = agent.Preview(t.Context())
 	require.ErrorIs(t, err, errFault)
 }
+
+func TestEveryWriteHasItsLine(t *testing.T) {
+	classic := theirs("box:web:80", nil)
+	p := Preview{
+		Changes: Changes{
+			Maintain: []Maintenance{{"a", "why"}}, Report: []Report{{ID: "b", Check: "c", Status: catalog.Passing}},
+			Resume: []string{"d"}, Deregister: []string{"box:web:80"},
+		},
+		actual: map[string]catalog.Registration{"d": {ID: "d", Maintenance: "before"}, "box:web:80": classic},
+	}
+	require.Equal(t, []string{
+		"put a into maintenance: why",
+		"report b: check c is passing",
+		"end the maintenance of d: before",
+		"deregister box:web:80: it is the classic registrator's, and one of ours stands in for it",
+		"to register: 0, to deregister: 1, other writes: 3, problems: 0",
+	}, p.Lines())
+}

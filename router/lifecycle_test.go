@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -90,6 +91,7 @@ func (w *whole) ready() int {
 
 func TestARouterThatEndsIsSeenUntilItsLastRequestHasEnded(t *testing.T) {
 	arrived, finish := make(chan struct{}), make(chan struct{})
+	end := sync.OnceFunc(func() { close(finish) })
 	var calls atomic.Int64
 	up := serveUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
 		if calls.Add(1) == 1 {
@@ -98,6 +100,7 @@ func TestARouterThatEndsIsSeenUntilItsLastRequestHasEnded(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "done")
 	})
+	t.Cleanup(end)
 	w := startWhole(t, 300*time.Millisecond, web(catalog.PointTo(bluePro), instanceAt(t, up.URL, bluePro, "b1")))
 	require.Equal(t, 200, w.ready())
 	slow := make(chan string, 1)
@@ -119,7 +122,7 @@ func TestARouterThatEndsIsSeenUntilItsLastRequestHasEnded(t *testing.T) {
 		time.Sleep(2 * time.Millisecond)
 	}
 	require.Empty(t, w.done)
-	close(finish)
+	end()
 	require.Equal(t, "200 done", <-slow)
 	require.NoError(t, <-w.done)
 	require.False(t, w.beside.Load())

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -79,8 +80,12 @@ func (w *world) apply(index uint64, services ...*catalog.Service) {
 	for _, service := range services {
 		s.Services[service.Name] = service
 	}
-	w.source.snapshots <- s
-	<-w.source.applied
+	select {
+	case w.source.snapshots <- s:
+		<-w.source.applied
+	case <-time.After(5 * time.Second):
+		require.Fail(w.t, "the router does not follow its source any more")
+	}
 }
 
 // request is one to the proxy, with a Host header.

@@ -54,6 +54,10 @@ func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
 		"a router's record lives as long as it runs":    routerRecord,
 		"a registration is read back as written":        registration,
 		"a service configuration is written if other":   serviceConfig,
+		"what a check says is reported and read":        reportedCheck,
+		"registering again keeps maintenance":           keptMaintenance,
+		"what will never be had is refused":             refusedRegistration,
+		"a request to drain is told and settled":        drainRequest,
 		"a host's record is written if other":           hostRecord,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t))) })
