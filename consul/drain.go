@@ -2,6 +2,7 @@ package consul
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/consul/api"
 
@@ -67,20 +68,21 @@ func (d *Drains) Changes(ctx context.Context) (<-chan struct{}, error) {
 	}
 	go func() {
 		defer close(changes)
-		var last uint64
-		d.store.follow(ctx, 0, func(q *api.QueryOptions) (uint64, error) {
-			_, meta, err := d.store.api.KV().Keys(d.store.keys.Drains(d.node), "", q)
+		var last api.KVPairs
+		blind := true // until the first answer, and after each failure
+		d.store.follow(ctx, folderQuiet, func(q *api.QueryOptions) (uint64, error) {
+			pairs, meta, err := d.store.api.KV().List(d.store.keys.Drains(d.node), q)
 			if err != nil {
 				return 0, err
 			}
-			if meta.LastIndex != last {
-				last = meta.LastIndex
+			if blind || !slices.EqualFunc(last, pairs, samePair) { // an empty folder wakes for every write anywhere
+				last, blind = pairs, false
 				tell()
 			}
 			return meta.LastIndex, nil
 		}, func(err error) {
 			if err != nil {
-				last = 0
+				blind = true
 				tell()
 			}
 		})
