@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/docker/docker/client"
 )
@@ -14,6 +15,7 @@ type Engine struct {
 	endpoint string
 	api      *client.Client
 	text     *http.Client
+	listed   atomic.Int64 // bytes in the last list of all containers
 	memory   memory
 }
 

@@ -2,6 +2,7 @@ package docker
 
 import (
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"math/rand/v2"
 	"strings"
@@ -34,7 +35,7 @@ type memory struct {
 
 type remembered struct {
 	container catalog.Container
-	text      string // what the list told of it
+	text      uint64 // hash of what the list told of it
 	outline   string // what of that matters
 	until     time.Time
 }
@@ -108,7 +109,7 @@ func (l *look) recall(text []byte) (catalog.Container, bool) {
 	l.memory.mu.Lock()
 	defer l.memory.mu.Unlock()
 	r, ok := l.memory.known[string(idIn(text))]
-	return r.container, ok && l.valid(r) && r.text == string(text)
+	return r.container, ok && l.valid(r) && r.text == hash(text)
 }
 
 // recognise answers a container as it was, if nothing that the list tells of it
@@ -120,7 +121,7 @@ func (l *look) recognise(s container.Summary, text []byte) (catalog.Container, b
 	if !ok || !l.valid(r) || r.outline != outline(s) {
 		return catalog.Container{}, false
 	}
-	r.text = string(text)
+	r.text = hash(text)
 	l.memory.known[s.ID] = r
 	return r.container, true
 }
@@ -139,7 +140,7 @@ func (l *look) keep(s container.Summary, text []byte, c catalog.Container) {
 		l.memory.known = map[string]remembered{}
 	}
 	l.memory.known[s.ID] = remembered{
-		container: c, text: string(text), outline: outline(s), until: l.now.Add(rememberFor/2 + rand.N(rememberFor/2)),
+		container: c, text: hash(text), outline: outline(s), until: l.now.Add(rememberFor/2 + rand.N(rememberFor/2)),
 	}
 }
 
@@ -154,6 +155,11 @@ func (l *look) end(listed []catalog.Container) {
 	}
 	maps.DeleteFunc(l.memory.known, func(id string, _ remembered) bool { return !present[id] })
 }
+
+// seed makes the hashes of this process its own.
+var seed = maphash.MakeSeed()
+
+func hash(text []byte) uint64 { return maphash.Bytes(seed, text) }
 
 // outline is all that a list tells of a container that may change: a second
 // witness beside the events.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"time"
@@ -39,11 +38,13 @@ func (e *Engine) texts(ctx context.Context) ([][]byte, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the engine answered %s", resp.Status)
 	}
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
+	var body bytes.Buffer
+	body.Grow(int(e.listed.Load()) + bytes.MinRead)
+	if _, err := body.ReadFrom(resp.Body); err != nil {
 		return nil, err
 	}
-	all, ok := elements(body)
+	e.listed.Store(int64(body.Len()))
+	all, ok := elements(body.Bytes())
 	if !ok {
 		return nil, fmt.Errorf("the engine's list is not one")
 	}

@@ -129,23 +129,33 @@ func TestARouterThatEndsIsSeenUntilItsLastRequestHasEnded(t *testing.T) {
 	require.Zero(t, w.ready(), "nothing answers any more")
 }
 
-func TestARouterThatEndsWaitsForTheWebSocketsItCuts(t *testing.T) {
+func TestARouterThatEndsCutsWebSockets(t *testing.T) {
 	w := startWhole(t, 0, web(catalog.PointTo(bluePro), instanceAt(t, serveUpstream(t, echoUpgrade).URL, bluePro, "b1")))
 	conn, err := net.Dial("tcp", w.addr)
 	require.NoError(t, err)
 	defer conn.Close()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
-	_, err = io.WriteString(conn, "GET /ws HTTP/1.1\r\nHost: web.proxy.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nping")
+	_, err = io.WriteString(conn, "GET /ws HTTP/1.1\r\nHost: web.proxy.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool {
-		_, body := w.ask(w.admin+"/v1/services/web/targets/blue-production", "admin")
-		return body != "" && jsonInFlight(t, body) == 1
-	}, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.router.InFlight() == 1 }, 5*time.Second, time.Millisecond)
 	w.stop()
 	require.NoError(t, <-w.done)
 	require.Zero(t, w.router.InFlight())
 	_, err = io.ReadAll(conn)
 	require.NoError(t, err, "the client was told by the end of the connection")
+}
+
+func TestARouterThatEndsWaitsForWhatItCut(t *testing.T) {
+	w := startWhole(t, 0, web(catalog.PointTo(bluePro), instanceAt(t, refusing(t), bluePro, "b1")))
+	var cut router.Claim // of a connection that is no HTTP any more
+	require.Nil(t, w.router.Claim(&cut, router.Ask{Host: "web.proxy.example", Path: "/"}))
+	w.stop()
+	require.Eventually(t, func() bool { return w.web()[:1] == "0" }, 5*time.Second, time.Millisecond)
+	time.Sleep(50 * time.Millisecond) // long enough for everything else to end
+	require.True(t, w.beside.Load())
+	require.Empty(t, w.done)
+	cut.Release(router.Class1xx)
+	require.NoError(t, <-w.done)
 }
 
 func TestALifecycleEndsWhenAPartFails(t *testing.T) {
