@@ -83,6 +83,7 @@ func (d *Deployer) awaitFleet(ctx context.Context, service string, index uint64,
 // in time, who has not.
 func (d *Deployer) awaitApplied(ctx context.Context, index uint64) ([]catalog.RouterRecord, []string) {
 	deadline := d.opt.Now().Add(d.opt.Acknowledge)
+	pause := d.pacer()
 	for {
 		routers, err := d.opt.Store.Routers(ctx)
 		var behind []string
@@ -99,7 +100,7 @@ func (d *Deployer) awaitApplied(ctx context.Context, index uint64) ([]catalog.Ro
 		case ctx.Err() != nil:
 			return routers, []string{"it was interrupted before all routers had told that they applied the flip"}
 		case d.opt.Now().Before(deadline):
-			_ = d.pause(ctx) // an ended context is seen on the next turn
+			_ = pause(ctx) // an ended context is seen on the next turn
 		case err != nil:
 			return nil, []string{fmt.Sprintf("the routers can't be asked whether they applied the flip: %s", err)}
 		default:
@@ -110,6 +111,7 @@ func (d *Deployer) awaitApplied(ctx context.Context, index uint64) ([]catalog.Ro
 
 func (d *Deployer) awaitDrained(ctx context.Context, routers []catalog.RouterRecord, service string, old []catalog.Target, drain time.Duration) []string {
 	deadline := d.opt.Now().Add(drain)
+	pause := d.pacer()
 	for {
 		left, err := d.inFlight(ctx, routers, service, old)
 		switch {
@@ -118,7 +120,7 @@ func (d *Deployer) awaitDrained(ctx context.Context, routers []catalog.RouterRec
 		case ctx.Err() != nil:
 			return []string{"it was interrupted before the last requests at the old release had ended"}
 		case d.opt.Now().Before(deadline):
-			_ = d.pause(ctx) // an ended context is seen on the next turn
+			_ = pause(ctx) // an ended context is seen on the next turn
 		case err != nil:
 			return []string{fmt.Sprintf("it is not known whether requests are left at the old release: %s", err)}
 		default:

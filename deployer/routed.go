@@ -30,6 +30,7 @@ func (d *Deployer) awaitRouted(ctx context.Context, service string, guards []cat
 		want[g.Target]++
 	}
 	var notes []string
+	pause := d.pacer()
 	for {
 		var silent []string
 		routers, silent = d.behind(ctx, routers, service, want)
@@ -37,7 +38,7 @@ func (d *Deployer) awaitRouted(ctx context.Context, service string, guards []cat
 		if len(routers) == 0 {
 			return notes
 		}
-		if ctx.Err() != nil || d.pause(ctx) != nil {
+		if ctx.Err() != nil || pause(ctx) != nil {
 			return append(notes, fmt.Sprintf("routers %s do not yet send requests to all instances that are flipped to, after %s", ids(routers), d.opt.Routed))
 		}
 	}

@@ -80,6 +80,7 @@ func (r *run) stage(ctx context.Context) error {
 	if err := r.unmoved(ctx); err != nil {
 		return err
 	}
+	r.vacate(ctx)
 	return onHosts(ctx, r.hosts, func(ctx context.Context, h host) error {
 		if err := r.putAside(ctx, h, arrange(existing[h.endpoint], r.record.Replaces)); err != nil {
 			return err

@@ -342,7 +342,8 @@ func (w *world) Target(ctx context.Context, router catalog.RouterRecord, service
 	defer w.mu.Unlock()
 	view := deployer.TargetView{InFlight: w.inFlight[t], Applied: router.Applied}
 	for _, i := range w.instances() {
-		if i.Target == t && !w.blind[router.ID] {
+		held, recorded := w.releases[t]
+		if i.Target == t && !w.blind[router.ID] && (!recorded || held.ID == i.Release) {
 			view.Routed++
 		}
 	}

@@ -92,7 +92,7 @@ func freeAddr(t *testing.T) string {
 
 // env is the environment of a teal command in this world.
 func (w *world) env(more ...string) []string {
-	return append(append(os.Environ(), "CONSUL_HTTP_ADDR="+w.consul.Addr), more...)
+	return append(append(os.Environ(), "CONSUL_HTTP_ADDR="+w.consul.Addr, "TEAL_SHUTDOWN_DELAY=0s"), more...)
 }
 
 // start runs a teal daemon until the test ends. variable is one more of its

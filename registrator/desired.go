@@ -100,9 +100,11 @@ func placed(c catalog.Container, s settings, opt Options) []catalog.Port {
 // unplaced tells why a container that has a name is not registered at all,
 // though none of its ports is meant to be left out.
 func unplaced(c catalog.Container, s settings, opt Options, ports int) string {
-	wanted := slices.ContainsFunc(c.Ports, func(p catalog.Port) bool { return !writerOf(c, p, s, opt).ignored() })
+	wanted := func(p catalog.Port) bool { return !writerOf(c, p, s, opt).ignored() }
 	switch {
-	case strings.TrimSpace(s.general[attrName]) == "" || ports > 0 || isTrue(s.general[attrIgnore]) || (len(c.Ports) > 0 && !wanted):
+	case strings.TrimSpace(s.general[attrName]) == "" || ports > 0 || isTrue(s.general[attrIgnore]):
+		return ""
+	case len(c.Ports) > 0 && !slices.ContainsFunc(c.Ports, wanted):
 		return ""
 	case opt.Internal:
 		return "it has a SERVICE_NAME but exposes no port; expose the one it listens on"

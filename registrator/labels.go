@@ -55,10 +55,15 @@ type settings struct {
 func parseSettings(labels, env map[string]string) settings {
 	s := settings{general: map[string]string{}, byPort: map[portKey]map[string]string{}}
 	for _, source := range []map[string]string{env, labels} {
-		for _, name := range slices.Backward(slices.Sorted(maps.Keys(source))) { // upper case sorts first
-			if attr, ok := strings.CutPrefix(name, prefix); ok {
-				s.set(strings.ToUpper(strings.ToValidUTF8(attr, "_")), strings.ToValidUTF8(source[name], "\uFFFD"))
+		var names []string
+		for name := range source {
+			if strings.HasPrefix(name, prefix) {
+				names = append(names, name)
 			}
+		}
+		slices.Sort(names)
+		for _, name := range slices.Backward(names) { // upper case sorts first
+			s.set(strings.ToUpper(strings.ToValidUTF8(name[len(prefix):], "_")), strings.ToValidUTF8(source[name], "\uFFFD"))
 		}
 	}
 	slices.Sort(s.bad)

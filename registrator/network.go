@@ -16,11 +16,12 @@ const (
 )
 
 // neighbours are the containers of a host by id and by name.
-type neighbours map[string]catalog.Container
+type neighbours map[string]*catalog.Container
 
 func neighboursOf(containers []catalog.Container) neighbours {
-	all := neighbours{}
-	for _, c := range containers {
+	all := make(neighbours, 2*len(containers))
+	for i := range containers {
+		c := &containers[i]
 		all[c.Name], all[c.ID] = c, c
 	}
 	return all
@@ -38,7 +39,7 @@ func (n neighbours) settle(c catalog.Container, s settings) (catalog.Container, 
 	if !ok || !(x.Running || x.Paused) {
 		return c, fmt.Errorf("it uses the network of container %s, which does not run; start that one first", ref)
 	}
-	return inNetworkOf(c, x, s), nil
+	return inNetworkOf(c, *x, s), nil
 }
 
 // inOwnNetwork adds the ports that a container in the host's network names
