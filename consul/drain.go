@@ -70,7 +70,7 @@ func (d *Drains) Changes(ctx context.Context) (<-chan struct{}, error) {
 		defer close(changes)
 		var last api.KVPairs
 		blind := true // until the first answer, and after each failure
-		d.store.follow(ctx, folderQuiet, func(q *api.QueryOptions) (uint64, error) {
+		d.store.follow(ctx, settle, func(q *api.QueryOptions) (uint64, error) {
 			pairs, meta, err := d.store.api.KV().List(d.store.keys.Drains(d.node), q)
 			if err != nil {
 				return 0, err

@@ -31,6 +31,7 @@ func (s *Store) follow(ctx context.Context, quiet time.Duration, r read, failed 
 	var index uint64
 	backoff := minBackoff
 	for ctx.Err() == nil {
+		asked := time.Now()
 		next, err := r(blocking(ctx, index))
 		if ctx.Err() != nil {
 			return
@@ -43,6 +44,12 @@ func (s *Store) follow(ctx context.Context, quiet time.Duration, r read, failed 
 			continue
 		}
 		backoff = minBackoff
+		if next == index && time.Since(asked) < maxWait/2 {
+			// An agent that ends lets its queries go with nothing new. One that begins
+			// again while we rest may count from another beginning, and would let us
+			// wait for an index that it reaches much later.
+			next = 0
+		}
 		index = nextIndex(index, next)
 		rest(ctx, quiet)
 	}
