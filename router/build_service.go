@@ -60,6 +60,9 @@ func (b *serviceBuilder) expected(i *catalog.Instance) bool {
 	if b.service.Expects(*i) {
 		return true
 	}
+	if b.service.Releases[i.Target].State == catalog.Staging {
+		return false // a deployment is about to stop it
+	}
 	b.problem(i.ID, "instance %s on %s runs release %q, but %s of %s holds %q; it gets no requests. Deploy again, or remove the instance",
 		i.ID, i.Node, i.Release, i.Target, b.name, b.service.Releases[i.Target].ID)
 	return false
