@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: build demo setup test unit race lint integration fuzz bench images clean
+.PHONY: build demo setup test unit race lint integration fuzz bench bench-registrator images clean
 
 build: ## one static binary, bin/teal
 	$(BUILD) -o bin/teal ./cmd/teal
@@ -38,6 +38,11 @@ fuzz: ## each parser for ten seconds
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-registrator: build ## docs/REGISTRATOR.md's figures: a thousand containers, and a real engine; needs root
+	$(GO) test -run '^$$' -bench Reconcile -benchtime 200x -benchmem ./bench/registrator
+	$(GO) test -run '^$$' -bench Process -benchtime 3x ./bench/registrator
+	$(GO) test -tags integration -run '^$$' -bench StartToVisible -benchtime 40x ./integration
 
 images: build ## the images docker-compose.yml names, from this checkout
 	scripts/images

@@ -91,15 +91,12 @@ func elements(array []byte) ([][]byte, bool) {
 // ends.
 func stringEnd(s []byte) int {
 	for i := 1; i < len(s); i++ {
-		n := bytes.IndexAny(s[i:], `"\`)
-		if n < 0 {
-			return 0
-		}
-		i += n
-		if s[i] == '"' {
+		switch s[i] {
+		case '"':
 			return i + 1
+		case '\\':
+			i++ // what is escaped
 		}
-		i++ // what is escaped
 	}
 	return 0
 }

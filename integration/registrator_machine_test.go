@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -50,6 +51,7 @@ func newMachine(t testing.TB, options ...consultest.Option) *machine {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	m := &machine{t: t, dir: dir}
+	t.Cleanup(m.removeGroups)
 	require.NoError(t, os.Mkdir(m.path("truth"), 0o777))
 	m.isolate()
 	m.startEngine()
@@ -125,7 +127,7 @@ func (m *machine) killEngine() {
 	require.NoError(m.t, os.Remove(m.path("dockerd.pid")))
 }
 
-// closeEngine removes all containers, so that their control groups go too.
+// closeEngine removes all containers.
 func (m *machine) closeEngine() {
 	ctx := context.Background()
 	all, _ := m.docker.ContainerList(ctx, container.ListOptions{All: true})
@@ -133,14 +135,26 @@ func (m *machine) closeEngine() {
 		_ = m.docker.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true})
 	}
 	_ = m.docker.Close()
-	groups, _ := filepath.Glob("/sys/fs/cgroup/*" + m.cgroup())
-	for _, group := range append(groups, "/sys/fs/cgroup"+m.cgroup()) {
-		_ = os.Remove(group)
-	}
 }
 
 // cgroup is the parent of the containers' control groups.
 func (m *machine) cgroup() string { return "/" + filepath.Base(m.dir) }
+
+// removeGroups removes the control groups, which outlast the namespaces. It waits
+// for the last process in them to end.
+func (m *machine) removeGroups() {
+	require.Eventually(m.t, func() bool {
+		groups, _ := filepath.Glob("/sys/fs/cgroup/*" + m.cgroup())
+		groups = append(groups, "/sys/fs/cgroup"+m.cgroup())
+		for _, group := range groups {
+			children, _ := filepath.Glob(group + "/*")
+			for _, dir := range append(children, group) {
+				_ = syscall.Rmdir(dir) // the files in it are the kernel's and no hindrance
+			}
+		}
+		return !slices.ContainsFunc(groups, func(group string) bool { _, err := os.Stat(group); return err == nil })
+	}, patience, 50*time.Millisecond, "control groups of the test stay in /sys/fs/cgroup")
+}
 
 // startRegistrator starts the program under test as an operator does.
 func (m *machine) startRegistrator() {

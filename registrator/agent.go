@@ -151,7 +151,7 @@ func (a *Agent) settle(ctx context.Context) bool {
 // for the registrations to be true again within seconds of whatever comes back.
 const (
 	firstDelay = 200 * time.Millisecond
-	lastDelay  = 2 * time.Second
+	lastDelay  = time.Second
 )
 
 // backoff tells how long to wait after one failure and the next. The zero value

@@ -27,10 +27,11 @@ type fakeHost struct {
 	streams    []chan struct{}
 	calls      []string // what was called, for the order of things
 	writes     int
-	adopted    map[string]bool // ids of others that may be removed
-	reports    int             // of health, which are no writes of registrations
-	lastListed map[string]bool // desired ids by the last good list; nil after a bad one
-	listed     time.Time       // when that was
+	adopted    map[string]bool   // ids of others that may be removed
+	reports    int               // of health, which are no writes of registrations
+	lastListed map[string]bool   // desired ids by the last good list; nil after a bad one
+	listed     time.Time         // when that was
+	checks     map[string]string // by id: the incarnation it is the check of
 
 	listFault, readFault, writeFault, streamFault func() error // nil for none
 	lateFault                                     func() error // of a write that is done all the same
@@ -40,13 +41,13 @@ type fakeHost struct {
 }
 
 func newFakeHost(t *testing.T) *fakeHost {
-	return &fakeHost{t: t, mu: &sync.Mutex{}, opt: options, services: map[string]catalog.Registration{}}
+	return &fakeHost{t: t, mu: &sync.Mutex{}, opt: options, services: map[string]catalog.Registration{}, checks: map[string]string{}}
 }
 
 // neighbour is another registrator's host: its containers are its own, the
 // registry is the same.
 func (h *fakeHost) neighbour(owner string) *fakeHost {
-	return &fakeHost{t: h.t, mu: h.mu, opt: Options{Owner: owner, Address: h.opt.Address}, services: h.services}
+	return &fakeHost{t: h.t, mu: h.mu, opt: Options{Owner: owner, Address: h.opt.Address}, services: h.services, checks: h.checks}
 }
 
 func fault(f func() error) error {
@@ -145,6 +146,7 @@ func (h *fakeHost) Register(ctx context.Context, r catalog.Registration) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.writes++
+	h.inheritNothing(r)
 	if before, ok := h.services[r.ID]; ok {
 		assert.True(h.t, owned(before, h.opt.Owner), "%s is replaced, which is not ours", r.ID)
 		assert.False(h.t, r.Same(before), "%s is written again for nothing", r.ID)
@@ -154,6 +156,16 @@ func (h *fakeHost) Register(ctx context.Context, r catalog.Registration) error {
 	}
 	h.services[r.ID] = keeping(h.services[r.ID], r)
 	return fault(h.lateFault)
+}
+
+// inheritNothing holds that no check is that of two incarnations: an agent hands
+// the status of a check on to the next one with its id.
+func (h *fakeHost) inheritNothing(r catalog.Registration) {
+	for _, c := range r.Checks {
+		of, known := h.checks[c.ID]
+		assert.True(h.t, !known || of == r.Incarnation, "%s is a check of %s and of %s", c.ID, of, r.Incarnation)
+		h.checks[c.ID] = r.Incarnation
+	}
 }
 
 func (h *fakeHost) Deregister(ctx context.Context, id string) error {
