@@ -50,6 +50,11 @@ func ACLs(root string) Option {
 	}
 }
 
+// HCL adds to the agent's configuration.
+func HCL(text string) Option {
+	return func(a *Agent) { a.config = append(a.config, text) }
+}
+
 // Inside starts the agent by a command that runs the one it is given, such as
 // `nsenter --net=…`, and makes Addr the socket: what listens on an address of
 // another network is not for the test to reach.
