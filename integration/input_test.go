@@ -5,6 +5,7 @@ package integration
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,28 +44,10 @@ func TestBadInputGetsASentence(t *testing.T) {
 			says: []string{"cannot reach Consul at 127.0.0.1:1", "CONSUL_HTTP_ADDR"},
 		},
 		"Docker unreachable": {
-			file: `name: teal-test-shop
-services:
-  api:
-    image: teal-example/shop-api:1.0.0
-    ports: ["8080"]
-x-teal:
-  check: {http: /health}
-  environments:
-    production: {hosts: ["unix:///nowhere/docker.sock"]}
-`, code: 3, says: []string{"/nowhere/docker.sock"},
+			file: strings.Replace(goodFile, "/var/run/", "/nowhere/", 1), code: 3, says: []string{"/nowhere/docker.sock"},
 		},
 		"an image that nobody has": {
-			file: `name: teal-test-shop
-services:
-  api:
-    image: teal-example/no-such-image:9
-    ports: ["8080"]
-x-teal:
-  check: {http: /health}
-  environments:
-    production: {hosts: ["unix:///var/run/docker.sock"]}
-`, code: 3, says: []string{"teal-example/no-such-image:9"},
+			file: strings.Replace(goodFile, "shop-api:1.0.0", "no-such-image:9", 1), code: 3, says: []string{"teal-example/no-such-image:9"},
 		},
 		"a colour that is none": {
 			args: []string{"flip", shop, production, "mauve-production"}, code: 1,

@@ -31,11 +31,6 @@ type Report struct {
 	Output string
 }
 
-// Empty tells whether there is nothing to write.
-func (c Changes) Empty() bool {
-	return len(c.Register)+len(c.Maintain)+len(c.Report)+len(c.Resume)+len(c.Deregister) == 0
-}
-
 // Plan compares what the agent should know of an owner's containers with all it
 // knows. What others have registered is never touched: it is neither removed nor
 // replaced, nor is maintenance that somebody else began ended.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -46,7 +48,7 @@ colour untouched and removes what it started.`,
 			if err != nil {
 				return err
 			}
-			done, err := d.Deploy(ctx, deployer.Request{Spec: spec, Environment: environment, Release: release, Revision: revision})
+			done, err := d.Deploy(ctx, deployer.Request{Spec: spec, Environment: environment, Release: release, Revision: revisionOf(ctx, revision, file)})
 			if err != nil {
 				return err
 			}
@@ -59,6 +61,15 @@ colour untouched and removes what it started.`,
 	cmd.Flags().StringVar(&release, "release", "", "what to call this release (default what the file or the commit says)")
 	cmd.Flags().StringVar(&revision, "revision", "", "the commit it was built from (default the one checked out)")
 	return cmd
+}
+
+// revisionOf is the asked-for commit, else the one that is checked out where the
+// service file lies; empty where there is none.
+func revisionOf(ctx context.Context, asked, file string) string {
+	if asked != "" {
+		return asked
+	}
+	return deployer.GitRevision(ctx, filepath.Dir(file))
 }
 
 // chooseEnvironment is the asked-for environment, else the only one there is,
