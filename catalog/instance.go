@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,6 +20,7 @@ const (
 	MetaProtocol    = "protocol"
 	MetaManagedBy   = "managed-by"
 	MetaOwner       = "owner"
+	MetaWeight      = "weight" // wins over the weights of Consul's own
 )
 
 // ManagedBy is the value of MetaManagedBy on what Teal's registrator wrote.
@@ -51,22 +53,26 @@ type CheckStatus struct {
 
 // Instance is one running copy of a service.
 type Instance struct {
-	ID        string            `json:"id"` // unique on its node
-	Service   string            `json:"service"`
-	Node      string            `json:"node"`
-	Address   string            `json:"address"`
-	Port      int               `json:"port"`
-	Target    Target            `json:"target"`
-	Release   string            `json:"release,omitempty"`
-	Revision  string            `json:"revision,omitempty"`
-	Image     string            `json:"image,omitempty"`
-	Container string            `json:"container,omitempty"`
-	Protocol  string            `json:"protocol,omitempty"`
-	Owner     string            `json:"owner,omitempty"`
-	Health    Health            `json:"health"`
-	Checks    []CheckStatus     `json:"checks,omitempty"`
-	Tags      []string          `json:"tags,omitempty"`
-	Meta      map[string]string `json:"meta,omitempty"` // the user's own
+	ID        string `json:"id"` // unique on its node
+	Service   string `json:"service"`
+	Node      string `json:"node"`
+	Address   string `json:"address"`
+	Port      int    `json:"port"`
+	Target    Target `json:"target"`
+	Release   string `json:"release,omitempty"`
+	Revision  string `json:"revision,omitempty"`
+	Image     string `json:"image,omitempty"`
+	Container string `json:"container,omitempty"`
+	Protocol  string `json:"protocol,omitempty"`
+	Owner     string `json:"owner,omitempty"`
+	// Weight is the instance's share among those of its target; 0 is read as 1.
+	Weight int `json:"weight,omitempty"`
+	// ZeroWeight instances are registered but get no requests.
+	ZeroWeight bool              `json:"zero_weight,omitempty"`
+	Health     Health            `json:"health"`
+	Checks     []CheckStatus     `json:"checks,omitempty"`
+	Tags       []string          `json:"tags,omitempty"`
+	Meta       map[string]string `json:"meta,omitempty"` // the user's own
 }
 
 // Entry is an instance as Consul holds it, before it is understood.
@@ -79,6 +85,14 @@ type Entry struct {
 	Tags    []string
 	Meta    map[string]string
 	Checks  []CheckStatus
+	Weights Weights
+}
+
+// Weights are Consul's own weights of an instance, by its health. Consul gives
+// both as 1 where nobody set them; both 0 stands for that too.
+type Weights struct {
+	Passing int
+	Warning int
 }
 
 // ParseInstance understands an entry. It answers false without a problem for an
@@ -98,10 +112,37 @@ func ParseInstance(e Entry) (Instance, *Problem, bool) {
 	if err == nil && e.Address == "" {
 		err = fmt.Errorf("it has no address; register it with one that the routers can reach")
 	}
+	weight, wrong := weightOf(e)
+	if err == nil {
+		err = wrong
+	}
 	if err != nil {
 		return Instance{}, &Problem{Service: e.Service, Subject: e.ID, Message: err.Error()}, false
 	}
-	return instanceOf(e, target), nil, true
+	i := instanceOf(e, target)
+	i.ZeroWeight = weight == 0
+	if weight > 1 {
+		i.Weight = weight
+	}
+	return i, nil, true
+}
+
+// weightOf is the weight in meta, else Consul's own for the instance's health.
+func weightOf(e Entry) (int, error) {
+	text, set := e.Meta[MetaWeight]
+	switch {
+	case set:
+		w, err := strconv.Atoi(strings.TrimSpace(text))
+		if err != nil || w < 0 || w > MaxWeight {
+			return 0, fmt.Errorf("weight %q in its meta is not a whole number from 0 to %d; correct it or leave it out", text, MaxWeight)
+		}
+		return w, nil
+	case e.Weights == Weights{}:
+		return 1, nil
+	case WorstOf(e.Checks) == Warning:
+		return min(max(e.Weights.Warning, 0), MaxWeight), nil
+	}
+	return min(max(e.Weights.Passing, 0), MaxWeight), nil
 }
 
 func instanceOf(e Entry, target Target) Instance {
@@ -221,8 +262,8 @@ func IsMaintenanceCheck(id string) bool {
 	return id == "_node_maintenance" || strings.HasPrefix(id, "_service_maintenance:")
 }
 
-// Routable tells whether the instance may get requests.
-func (i Instance) Routable() bool { return i.Health == Passing }
+// Routable tells whether the instance may get requests whatever the others are.
+func (i Instance) Routable() bool { return i.Health == Passing && !i.ZeroWeight }
 
 // EncodeTags is the tags of the instance as they are written to Consul:
 // environment, colour, then the user's own.

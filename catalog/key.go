@@ -124,6 +124,17 @@ func (k Keys) Host(node string) string { return k.join("hosts", node) }
 // CutHost reads the node out of a key.
 func (k Keys) CutHost(key string) (string, bool) { return cut1(k.cut(k.Hosts(), key, 1)) }
 
+// Halts is the folder of the aliases that are paused or under maintenance.
+func (k Keys) Halts() string { return k.join("halts", "") }
+
+// Halt is the key whose presence halts an alias.
+func (k Keys) Halt(service, alias string) string { return k.join("halts", service, alias) }
+
+// CutHalt reads the service and alias out of a key.
+func (k Keys) CutHalt(key string) (service, alias string, ok bool) {
+	return cut2(k.cut(k.Halts(), key, 2))
+}
+
 func cut1(parts []string, ok bool) (string, bool) {
 	if !ok {
 		return "", false

@@ -18,10 +18,10 @@ type ServiceConfig struct {
 	Docs        string  `json:"docs,omitempty"`   // where its documentation lives, a URL
 	Default     string  `json:"default,omitempty"`
 	Routes      []Route `json:"routes,omitempty"`
-	// Timeouts in milliseconds, 0 for the router's own default.
-	TimeoutMS int64 `json:"timeout_ms,omitempty"`
-	// Since is the key's CreateIndex: of two services that claim the same route,
-	// the one with the smaller Since was there first. 0 means that no key exists.
+	Traffic
+	// Since is the key's CreateIndex: of two services that claim the same route
+	// since the same time, the one with the smaller Since was there first. 0 means
+	// that no key exists.
 	Since uint64 `json:"-"`
 }
 
@@ -41,6 +41,9 @@ type Route struct {
 	Path  string `json:"path,omitempty"`
 	Alias string `json:"alias,omitempty"` // empty for the default alias
 	Strip bool   `json:"strip,omitempty"` // take the path prefix off before sending on
+	// Since is when the service first declared the route: of two services that
+	// claim it, the earlier keeps it. Zero is earlier than any time.
+	Since time.Time `json:"since,omitzero"`
 }
 
 // ReleaseState says what a target's release is good for.

@@ -41,7 +41,7 @@ func roundTrip[T any](t *testing.T, name string, record T, encoded []byte, parse
 func TestRecords(t *testing.T) {
 	service := catalog.ServiceConfig{
 		Description: "The shop", Owner: "team shop", Source: "https://git.example/shop", Docs: "https://docs.example/shop",
-		Default: "production", TimeoutMS: 5000, Routes: []catalog.Route{{Host: "shop.example.com", Path: "/", Alias: "production"}},
+		Default: "production", Traffic: catalog.Traffic{TimeoutMS: 5000}, Routes: []catalog.Route{{Host: "shop.example.com", Path: "/", Alias: "production"}},
 	}
 	roundTrip(t, "service", service, service.Encode(), catalog.ParseServiceConfig)
 

@@ -3,12 +3,14 @@ package catalog
 import (
 	"fmt"
 	"time"
+
+	"teal/catalog/cow"
 )
 
 // Snapshot is everything a router knows at one moment. It is immutable once it
 // has been handed on; parts that did not change are shared between snapshots.
 type Snapshot struct {
-	Services map[string]*Service
+	Services cow.Map[*Service] // by name
 	// AliasIndex is Consul's index of the alias keys that this snapshot has read.
 	// A router that applied it has applied every flip up to that index.
 	AliasIndex uint64
@@ -16,6 +18,9 @@ type Snapshot struct {
 	// StaleSince is since when some part of Consul can't be read; zero while all
 	// can.
 	StaleSince time.Time
+	// Restored is when this view was saved, where it comes from a disk rather than
+	// from Consul; zero else.
+	Restored time.Time
 }
 
 // Service is all that is known of one service.
@@ -26,6 +31,7 @@ type Service struct {
 	Config    ServiceConfig
 	Releases  map[Target]Release
 	Flips     map[string]FlipRecord
+	Halts     map[string]Halt // by alias
 	// Held are targets whose instances are an earlier, better view that is kept
 	// because the present one is not believed yet.
 	Held map[Target]Hold
@@ -68,7 +74,23 @@ func (s *Service) Expects(i Instance) bool {
 
 // Unknown tells whether nothing at all is known of the service.
 func (s *Service) Unknown() bool {
-	return len(s.Instances)+len(s.Aliases)+len(s.Releases)+len(s.Flips) == 0 && s.Config.IsZero()
+	return len(s.Instances)+len(s.Aliases)+len(s.Releases)+len(s.Flips)+len(s.Halts) == 0 && s.Config.IsZero()
+}
+
+// Answering are the instances of a target that get its requests: of the release
+// the target holds, and passing or, as the service wants it, warning.
+func (s *Service) Answering(t Target) []Instance {
+	var warning []Instance
+	passing := s.Passing(t)
+	if s.Config.Warning == WarningNever || (len(passing) > 0 && s.Config.Warning != WarningEqual) {
+		return passing
+	}
+	for _, i := range s.Instances {
+		if i.Target == t && i.Health == Warning && !i.ZeroWeight && s.Expects(i) {
+			warning = append(warning, i)
+		}
+	}
+	return append(passing, warning...)
 }
 
 // Passing are the instances of a target that may get requests: well, and of the

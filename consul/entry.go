@@ -35,6 +35,7 @@ func entryOf(e *api.ServiceEntry) catalog.Entry {
 		ID: e.Service.ID, Service: e.Service.Service, Node: e.Node.Node,
 		Address: cmp.Or(e.Service.Address, e.Node.Address), Port: e.Service.Port,
 		Tags: e.Service.Tags, Meta: e.Service.Meta,
+		Weights: catalog.Weights{Passing: e.Service.Weights.Passing, Warning: e.Service.Weights.Warning},
 	}
 	for _, c := range e.Checks {
 		entry.Checks = append(entry.Checks, catalog.CheckStatus{

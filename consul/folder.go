@@ -52,6 +52,8 @@ func parsePair(keys catalog.Keys, folder string, p *api.KVPair, into map[string]
 		return parseRelease(keys, p, into)
 	case keys.Flips():
 		return parseFlip(keys, p, into)
+	case keys.Halts():
+		return parseHalt(keys, p, into)
 	}
 	return parseService(keys, p, into)
 }
@@ -104,6 +106,23 @@ func parseFlip(keys catalog.Keys, p *api.KVPair, into map[string]facts) (string,
 		into[service] = facts{flips: map[string]catalog.FlipRecord{}}
 	}
 	into[service].flips[name] = flip
+	return service, nil
+}
+
+func parseHalt(keys catalog.Keys, p *api.KVPair, into map[string]facts) (string, error) {
+	service, name, ok := keys.CutHalt(p.Key)
+	if !ok {
+		return "", errKey(keys.Halt("<service>", "<alias>"))
+	}
+	halt, err := catalog.ParseHalt(p.Value)
+	if err != nil {
+		return service, err
+	}
+	halt.Index = p.ModifyIndex
+	if into[service].halts == nil {
+		into[service] = facts{halts: map[string]catalog.Halt{}}
+	}
+	into[service].halts[name] = halt
 	return service, nil
 }
 

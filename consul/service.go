@@ -23,7 +23,7 @@ func (s *Store) Service(ctx context.Context, name string) (*catalog.Service, err
 	}
 	instances, problems := understand(entries)
 	out := &catalog.Service{Name: name, Instances: instances}
-	for _, folder := range []string{s.keys.Aliases(), s.keys.Releases(), s.keys.Flips(), s.keys.Services()} {
+	for _, folder := range []string{s.keys.Aliases(), s.keys.Releases(), s.keys.Flips(), s.keys.Halts(), s.keys.Services()} {
 		pairs, err := s.keysOf(ctx, folder, name)
 		if err != nil {
 			return nil, s.explain(err, doing)

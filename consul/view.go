@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/consul/api"
 
 	"teal/catalog"
+	"teal/catalog/cow"
 )
 
 // view is what a watch has read so far. One goroutine owns it.
@@ -23,7 +24,7 @@ type view struct {
 	aliasIndex uint64
 	failing    map[string]time.Time // what can't be read, since when
 
-	services map[string]*catalog.Service // as last assembled
+	services cow.Map[*catalog.Service] // as last assembled
 	dirty    map[string]bool             // services to assemble anew
 }
 
@@ -38,6 +39,7 @@ type facts struct {
 	aliases  map[string]catalog.Alias
 	releases map[catalog.Target]catalog.Release
 	flips    map[string]catalog.FlipRecord
+	halts    map[string]catalog.Halt
 	config   *catalog.ServiceConfig
 }
 
@@ -67,7 +69,6 @@ func newView(keys catalog.Keys) *view {
 		pairs:     map[string]api.KVPairs{},
 		emptied:   map[string]time.Time{},
 		failing:   map[string]time.Time{},
-		services:  map[string]*catalog.Service{},
 		dirty:     map[string]bool{},
 	}
 }
@@ -87,7 +88,7 @@ func (v *view) setInstances(service string, entries []*api.ServiceEntry) bool {
 
 func sameInstance(a, b catalog.Instance) bool {
 	return a.ID == b.ID && a.Node == b.Node && a.Address == b.Address && a.Port == b.Port && a.Health == b.Health &&
-		a.Target == b.Target && slices.Equal(a.EncodeTags(), b.EncodeTags()) && maps.Equal(a.EncodeMeta(), b.EncodeMeta()) &&
+		a.Target == b.Target && a.Weight == b.Weight && a.ZeroWeight == b.ZeroWeight && slices.Equal(a.EncodeTags(), b.EncodeTags()) && maps.Equal(a.EncodeMeta(), b.EncodeMeta()) &&
 		slices.EqualFunc(a.Checks, b.Checks, func(x, y catalog.CheckStatus) bool { return x.ID == y.ID && x.Status == y.Status })
 }
 
@@ -161,16 +162,18 @@ func (v *view) mentioned() map[string]bool {
 // snapshot assembles what is known. Services that did not change since the last
 // call are shared with the last snapshot.
 func (v *view) snapshot() catalog.Snapshot {
+	edit := v.services.Edit()
 	for name := range v.dirty {
 		if s, ok := v.assemble(name); ok {
-			v.services[name] = s
+			edit.Set(name, s)
 		} else {
-			delete(v.services, name)
+			edit.Delete(name)
 		}
 	}
+	v.services = edit.Done()
 	clear(v.dirty)
 	return catalog.Snapshot{
-		Services: maps.Clone(v.services), AliasIndex: v.aliasIndex,
+		Services: v.services, AliasIndex: v.aliasIndex,
 		Problems: v.problems(), StaleSince: v.staleSince(),
 	}
 }
@@ -197,6 +200,8 @@ func (f facts) addTo(s *catalog.Service) {
 		s.Releases = f.releases
 	case f.flips != nil:
 		s.Flips = f.flips
+	case f.halts != nil:
+		s.Halts = f.halts
 	case f.config != nil:
 		s.Config = *f.config
 	}

@@ -48,7 +48,7 @@ func (s *Store) Watch(ctx context.Context, apply func(catalog.Snapshot)) error {
 	defer w.feeds.Wait()
 	defer cancel()
 	w.followAliases()
-	for _, folder := range []string{s.keys.Services(), s.keys.Releases(), s.keys.Flips()} {
+	for _, folder := range []string{s.keys.Services(), s.keys.Releases(), s.keys.Flips(), s.keys.Halts()} {
 		w.followFolder(folder)
 	}
 	w.followCatalogue()
@@ -110,7 +110,7 @@ func (w *watch) ready() bool {
 	if w.started {
 		return true
 	}
-	const folders = 4
+	const folders = 5
 	if w.catalogue == nil || len(w.view.folders) < folders {
 		return false
 	}

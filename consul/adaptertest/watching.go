@@ -54,37 +54,37 @@ func watchFollows(t *testing.T, w *world) {
 
 	snapshots := w.watch(t)
 	first := <-snapshots
-	s := first.Services[w.service]
+	s := first.Services.At(w.service)
 	require.NotNil(t, s, "the first snapshot is whole")
 	require.Len(t, s.Instances, 1)
 	require.Equal(t, catalog.PointTo(blue), s.Aliases["production"].Value)
 
 	w.put(t, w.keys.Alias(w.service, "production"), "green-production\n")
 	moved := await(t, snapshots, "the alias moved", func(s catalog.Snapshot) bool {
-		return s.Services[w.service].Aliases["production"].Value.Sends(green)
+		return s.Services.At(w.service).Aliases["production"].Value.Sends(green)
 	})
 	require.Greater(t, moved.AliasIndex, first.AliasIndex)
-	require.GreaterOrEqual(t, moved.AliasIndex, moved.Services[w.service].Aliases["production"].Index)
+	require.GreaterOrEqual(t, moved.AliasIndex, moved.Services.At(w.service).Aliases["production"].Index)
 
 	w.instance(t, "b", green, "2", api.HealthPassing)
 	await(t, snapshots, "b passing", func(s catalog.Snapshot) bool {
-		list := s.Services[w.service].Instances
+		list := s.Services.At(w.service).Instances
 		return len(list) == 2 && list[1].Health == catalog.Passing
 	})
 	w.health(t, "b", api.HealthCritical)
 	await(t, snapshots, "b critical", func(s catalog.Snapshot) bool {
-		list := s.Services[w.service].Instances
+		list := s.Services.At(w.service).Instances
 		return len(list) == 2 && list[1].Health == catalog.Critical
 	})
 	w.put(t, w.keys.Release(w.service, green), `{"release":"2","state":"ready"}`)
-	await(t, snapshots, "a release", func(s catalog.Snapshot) bool { return s.Services[w.service].Releases[green].ID == "2" })
+	await(t, snapshots, "a release", func(s catalog.Snapshot) bool { return s.Services.At(w.service).Releases[green].ID == "2" })
 	w.put(t, w.keys.Service(w.service), `{"description":"hello"}`)
-	await(t, snapshots, "a description", func(s catalog.Snapshot) bool { return s.Services[w.service].Config.Description == "hello" })
+	await(t, snapshots, "a description", func(s catalog.Snapshot) bool { return s.Services.At(w.service).Config.Description == "hello" })
 
 	require.NoError(t, w.Deregister(t.Context(), w.service+"a"))
 	require.NoError(t, w.Deregister(t.Context(), w.service+"b"))
-	gone := await(t, snapshots, "no instances", func(s catalog.Snapshot) bool { return len(s.Services[w.service].Instances) == 0 })
-	require.Equal(t, "hello", gone.Services[w.service].Config.Description)
+	gone := await(t, snapshots, "no instances", func(s catalog.Snapshot) bool { return len(s.Services.At(w.service).Instances) == 0 })
+	require.Equal(t, "hello", gone.Services.At(w.service).Config.Description)
 }
 
 func watchShowsProblems(t *testing.T, w *world) {
@@ -92,8 +92,8 @@ func watchShowsProblems(t *testing.T, w *world) {
 	w.put(t, w.keys.Alias(w.service, "next"), "mauve=")
 	w.put(t, w.keys.Release(w.service, blue), "no JSON")
 	s := <-w.watch(t)
-	require.Contains(t, s.Services[w.service].Aliases, "production", "one bad key hides no other")
-	require.NotContains(t, s.Services[w.service].Aliases, "next")
+	require.Contains(t, s.Services.At(w.service).Aliases, "production", "one bad key hides no other")
+	require.NotContains(t, s.Services.At(w.service).Aliases, "next")
 	var subjects []string
 	for _, p := range s.Problems {
 		subjects = append(subjects, p.Subject)
@@ -144,7 +144,7 @@ func watchDoesNotEcho(t *testing.T, w *world) {
 	}
 	w.put(t, w.keys.Alias(w.service, "production"), "blue-production")
 	next := <-snapshots
-	require.Contains(t, next.Services, w.service, "the writes before made no snapshot")
+	require.NotNil(t, next.Services.At(w.service), "the writes before made no snapshot")
 	require.Greater(t, next.AliasIndex, first.AliasIndex)
 }
 
@@ -164,15 +164,15 @@ func aliasAfterInstances(t *testing.T, w *world) {
 	w.awaitInstance(t, "b", catalog.Passing)
 	w.put(t, w.keys.Alias(w.service, "production"), "blue-production")
 	snapshots := w.watch(t)
-	require.Contains(t, (<-snapshots).Services, w.service)
+	require.NotNil(t, (<-snapshots).Services.At(w.service))
 
 	w.instance(t, "g", green, "2", api.HealthPassing)
 	w.awaitInstance(t, "g", catalog.Passing)
 	w.put(t, w.keys.Alias(w.service, "production"), "green-production")
 	moved := await(t, snapshots, "the alias moved", func(s catalog.Snapshot) bool {
-		return s.Services[w.service].Aliases["production"].Value.Sends(green)
+		return s.Services.At(w.service).Aliases["production"].Value.Sends(green)
 	})
-	require.Len(t, moved.Services[w.service].Passing(green), 1, "the alias came before the instances it points at")
+	require.Len(t, moved.Services.At(w.service).Passing(green), 1, "the alias came before the instances it points at")
 }
 
 func firstSnapshotIsWhole(t *testing.T, w *world) {
@@ -183,7 +183,7 @@ func firstSnapshotIsWhole(t *testing.T, w *world) {
 	}
 	snapshot := <-w.watch(t)
 	for _, name := range names {
-		require.Contains(t, snapshot.Services, name)
+		require.NotNil(t, snapshot.Services.At(name))
 	}
 }
 
@@ -196,7 +196,7 @@ func unreadableAliasStays(t *testing.T, w *world) {
 	w.put(t, w.keys.Alias(w.service, "production"), "blue production")
 	w.put(t, w.keys.Release(w.service, blue), "{")
 	w.put(t, w.keys.Service(w.service), "{")
-	s := await(t, snapshots, "three problems", func(s catalog.Snapshot) bool { return len(s.Problems) == 3 }).Services[w.service]
+	s := await(t, snapshots, "three problems", func(s catalog.Snapshot) bool { return len(s.Problems) == 3 }).Services.At(w.service)
 	require.True(t, s.Aliases["production"].Value.Sends(blue))
 	require.Equal(t, "1", s.Releases[blue].ID)
 	require.Equal(t, "hello", s.Config.Description)
@@ -209,14 +209,14 @@ func emptiedFolderIsHeld(t *testing.T, w *world) {
 	_, err := w.api.KV().DeleteTree(w.keys.Aliases(), nil)
 	require.NoError(t, err)
 	held := <-snapshots
-	require.Contains(t, held.Services[w.service].Aliases, "production")
+	require.Contains(t, held.Services.At(w.service).Aliases, "production")
 	require.Len(t, held.Problems, 1)
 	require.Zero(t, held.AliasIndex, "no flip counts as applied while it is not known which history this is")
 	gone := await(t, snapshots, "the hold to end", func(s catalog.Snapshot) bool { return len(s.Problems) == 0 })
-	require.Empty(t, gone.Services)
+	require.Zero(t, gone.Services.Len())
 
 	w.put(t, w.keys.Alias(w.service, "production"), "green-production")
 	await(t, snapshots, "a new alias", func(s catalog.Snapshot) bool {
-		return s.Services[w.service] != nil && s.Services[w.service].Aliases["production"].Value.Sends(green)
+		return s.Services.At(w.service) != nil && s.Services.At(w.service).Aliases["production"].Value.Sends(green)
 	})
 }

@@ -1,0 +1,122 @@
+// Package cow holds maps that are never changed but copied on write: a change
+// copies the few entries around it and shares the rest with the map before. So
+// ten thousand services cost no more to change one of than a hundred.
+package cow
+
+import (
+	"hash/maphash"
+	"iter"
+	"maps"
+	"slices"
+)
+
+const (
+	// perShard is how many entries a shard has at most, on average. It bounds what
+	// a change copies.
+	perShard = 128
+
+	// growth is by how much the number of shards grows at a time.
+	growth = 2
+)
+
+// seed is the same for all maps of a process, so that any two can be compared
+// shard by shard.
+var seed = maphash.MakeSeed()
+
+// Map is an immutable map with strings for keys. The zero value is empty. It may
+// be read from any goroutine.
+type Map[V any] struct {
+	shards []map[string]V // a power of two of them; none while it is empty
+	len    int
+}
+
+// Of is a map with the entries of m, which is not kept.
+func Of[V any](m map[string]V) Map[V] {
+	e := Map[V]{}.Edit()
+	for k, v := range m {
+		e.Set(k, v)
+	}
+	return e.Done()
+}
+
+// Get finds an entry. It does not allocate.
+func (m Map[V]) Get(key string) (v V, ok bool) {
+	if len(m.shards) == 0 {
+		return v, false
+	}
+	v, ok = m.shards[shardOf(key, len(m.shards))][key]
+	return v, ok
+}
+
+// At is the entry of key, and zero where there is none.
+func (m Map[V]) At(key string) V {
+	v, _ := m.Get(key)
+	return v
+}
+
+// Len is how many entries there are.
+func (m Map[V]) Len() int { return m.len }
+
+// All are the entries in no order.
+func (m Map[V]) All() iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, shard := range m.shards {
+			for k, v := range shard {
+				if !yield(k, v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Keys are all keys in order.
+func (m Map[V]) Keys() []string {
+	keys := make([]string, 0, m.len)
+	for k := range m.All() {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Edit begins a changed copy of the map.
+func (m Map[V]) Edit() *Edit[V] { return &Edit[V]{from: m} }
+
+// Differences are the keys whose entries differ between two maps, in no order:
+// those that came, went or have another value. Between a map and an edited copy
+// it costs little more than the changes.
+func Differences[V comparable](a, b Map[V]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if len(a.shards) != len(b.shards) {
+			differ(maps.Collect(a.All()), maps.Collect(b.All()), yield)
+			return
+		}
+		for i := range a.shards {
+			if !differ(a.shards[i], b.shards[i], yield) {
+				return
+			}
+		}
+	}
+}
+
+// differ is false when yield wants no more.
+func differ[V comparable](a, b map[string]V, yield func(string) bool) bool {
+	if same(a, b) {
+		return true
+	}
+	for k, v := range a {
+		if w, ok := b[k]; (!ok || w != v) && !yield(k) {
+			return false
+		}
+	}
+	for k := range b {
+		if _, ok := a[k]; !ok && !yield(k) {
+			return false
+		}
+	}
+	return true
+}
+
+// shardOf is a mask away from the hash: n is a power of two.
+func shardOf(key string, n int) int { return int(maphash.String(seed, key) & uint64(n-1)) }
