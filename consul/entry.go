@@ -11,7 +11,7 @@ import (
 
 // understand turns Consul's answer about one service into instances, ordered by
 // node and id, and the problems of those that could not be read.
-func understand(entries []*api.ServiceEntry) ([]catalog.Instance, []catalog.Problem) {
+func understand(entries []*api.ServiceEntry) reading[[]catalog.Instance] {
 	var instances []catalog.Instance
 	var problems []catalog.Problem
 	for _, e := range entries {
@@ -27,7 +27,7 @@ func understand(entries []*api.ServiceEntry) ([]catalog.Instance, []catalog.Prob
 		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.ID, b.ID))
 	})
 	slices.SortFunc(problems, func(a, b catalog.Problem) int { return cmp.Compare(a.Subject, b.Subject) })
-	return instances, problems
+	return reading[[]catalog.Instance]{instances, problems}
 }
 
 func entryOf(e *api.ServiceEntry) catalog.Entry {
@@ -44,4 +44,18 @@ func entryOf(e *api.ServiceEntry) catalog.Entry {
 	}
 	slices.SortFunc(entry.Checks, func(a, b catalog.CheckStatus) int { return cmp.Compare(a.ID, b.ID) })
 	return entry
+}
+
+// stamp is which state of a service was read.
+type stamp struct {
+	index  uint64 // of the answer
+	newest uint64 // when one of its instances was last registered
+}
+
+func stampOf(entries []*api.ServiceEntry, meta *api.QueryMeta) stamp {
+	s := stamp{index: meta.LastIndex}
+	for _, e := range entries {
+		s.newest = max(s.newest, e.Service.ModifyIndex)
+	}
+	return s
 }

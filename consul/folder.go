@@ -39,6 +39,11 @@ func keepOld(keys catalog.Keys, key string, old, into map[string]facts) {
 			into[service] = into[service].withRelease(target, r)
 		}
 	}
+	if service, name, ok := keys.CutHalt(key); ok {
+		if h, had := old[service].halts[name]; had {
+			into[service] = into[service].withHalt(name, h)
+		}
+	}
 	if service, ok := keys.CutService(key); ok && old[service].config != nil {
 		into[service] = old[service]
 	}
@@ -119,10 +124,7 @@ func parseHalt(keys catalog.Keys, p *api.KVPair, into map[string]facts) (string,
 		return service, err
 	}
 	halt.Index = p.ModifyIndex
-	if into[service].halts == nil {
-		into[service] = facts{halts: map[string]catalog.Halt{}}
-	}
-	into[service].halts[name] = halt
+	into[service] = into[service].withHalt(name, halt)
 	return service, nil
 }
 

@@ -21,8 +21,9 @@ func (s *Store) Service(ctx context.Context, name string) (*catalog.Service, err
 	if err := s.freshOutputs(ctx, entries); err != nil {
 		return nil, s.explain(err, doing)
 	}
-	instances, problems := understand(entries)
-	out := &catalog.Service{Name: name, Instances: instances}
+	found := understand(entries)
+	problems := found.problems
+	out := &catalog.Service{Name: name, Instances: found.value}
 	for _, folder := range []string{s.keys.Aliases(), s.keys.Releases(), s.keys.Flips(), s.keys.Halts(), s.keys.Services()} {
 		pairs, err := s.keysOf(ctx, folder, name)
 		if err != nil {

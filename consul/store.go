@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -19,7 +20,13 @@ import (
 const (
 	// maxConns leaves room for others on this host: an agent answers at most 200
 	// connections of one client address (http_max_conns_per_client).
-	maxConns = 64
+	maxConns = 32
+
+	// urgentConns of them are for aliases and halts alone, and for reading what an
+	// alias has moved to: whatever waits for a connection, a flip does not. The
+	// others are enough for a full budget of services, four folders, the feeds and
+	// readers that replace the budget, and some writes meanwhile.
+	urgentConns = 2 + moveReaders
 
 	// sessionTTL is how long a silent holder keeps its lock or its record. Ten
 	// seconds is the least Consul allows; it may take twice that to notice.
@@ -39,8 +46,9 @@ type Options struct {
 	Prefix  string // of Teal's keys; catalog.DefaultPrefix when empty
 	Logger  hclog.Logger
 
-	// WatchBudget is how many services get a blocking query, and so a connection,
-	// of their own; DefaultWatchBudget when 0. The rest are asked about in turns.
+	// WatchBudget is up to how many services each get a blocking query, and so a
+	// connection, of their own; DefaultWatchBudget when 0 or more than that, none
+	// when negative. When there are more services, all are followed by common feeds.
 	WatchBudget int
 	// Hold is how long a watch keeps what it knew of a folder of keys that is
 	// empty all of a sudden; DefaultHold when 0.
@@ -50,10 +58,11 @@ type Options struct {
 // Store is a client of one Consul agent. Its methods may be called from any
 // goroutine.
 type Store struct {
-	api  *api.Client
-	addr string
-	keys catalog.Keys
-	log  hclog.Logger
+	api    *api.Client
+	urgent *api.Client // over connections of its own
+	addr   string
+	keys   catalog.Keys
+	log    hclog.Logger
 
 	watchBudget int
 	hold        time.Duration
@@ -62,6 +71,8 @@ type Store struct {
 
 	answers answers // of the agent, to Registered
 
+	stats counters
+
 	mu    sync.Mutex
 	holds map[string]*hold // by session
 }
@@ -69,38 +80,58 @@ type Store struct {
 // New makes a client; it connects to nothing yet. The error says which
 // environment variable could not be used.
 func New(opt Options) (*Store, error) {
-	cfg := api.DefaultConfig()
-	if opt.Address != "" {
-		cfg.Address = opt.Address
-	}
-	cfg.Transport.MaxConnsPerHost = maxConns
-	cfg.Transport.MaxIdleConnsPerHost = maxConns
-	client, err := api.NewClient(cfg)
-	if err != nil {
-		return nil, fmt.Errorf("set up the Consul client from its environment variables: %w", err)
-	}
 	log := opt.Logger
 	if log == nil {
 		log = hclog.NewNullLogger()
 	}
 	s := &Store{
-		api: client, addr: cfg.Address, keys: catalog.NewKeys(opt.Prefix),
-		log: log.Named("consul"), holds: map[string]*hold{},
-		watchBudget: cmp.Or(opt.WatchBudget, DefaultWatchBudget), hold: cmp.Or(opt.Hold, DefaultHold),
+		keys: catalog.NewKeys(opt.Prefix), log: log.Named("consul"), holds: map[string]*hold{},
+		watchBudget: budget(opt.WatchBudget), hold: cmp.Or(opt.Hold, DefaultHold),
 	}
-	cfg.HttpClient.Transport = deadlines{cfg.HttpClient.Transport}
-	s.followToken(cfg)
-	return s, nil
+	var err error
+	if s.api, err = s.connect(opt.Address, maxConns-urgentConns); err != nil {
+		return nil, err
+	}
+	s.urgent, err = s.connect(opt.Address, urgentConns)
+	return s, err
 }
 
-// followToken lets the client's requests carry what the token's file holds. The
-// client shares cfg's HttpClient, which NewClient has made.
-func (s *Store) followToken(cfg *api.Config) {
-	if cfg.TokenFile == "" {
-		return
+func budget(wanted int) int {
+	if wanted == 0 {
+		return DefaultWatchBudget
 	}
-	s.tokens = &tokenFile{path: cfg.TokenFile, next: cfg.HttpClient.Transport, now: time.Now, log: s.log}
-	cfg.HttpClient.Transport = s.tokens
+	return min(max(wanted, 0), DefaultWatchBudget)
+}
+
+// connect makes a client that opens at most so many connections.
+func (s *Store) connect(address string, conns int) (*api.Client, error) {
+	cfg := api.DefaultConfig()
+	if address != "" {
+		cfg.Address = address
+	}
+	s.addr = cfg.Address
+	client, err := api.NewClient(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("set up the Consul client from its environment variables: %w", err)
+	}
+	// The client shares cfg's HttpClient, which NewClient has made, and for a unix
+	// socket has given a transport other than cfg's.
+	if t, ok := cfg.HttpClient.Transport.(*http.Transport); ok {
+		t.MaxConnsPerHost, t.MaxIdleConnsPerHost, t.DisableKeepAlives = conns, conns, false
+	}
+	cfg.HttpClient.Transport = s.followToken(cfg.TokenFile, deadlines{cfg.HttpClient.Transport})
+	return client, nil
+}
+
+// followToken lets requests carry what the token's file holds, if there is one.
+func (s *Store) followToken(file string, next http.RoundTripper) http.RoundTripper {
+	if file == "" {
+		return next
+	}
+	if s.tokens == nil {
+		s.tokens = &tokenFile{path: file, now: time.Now, log: s.log}
+	}
+	return tokened{s.tokens, next}
 }
 
 func (s *Store) query(ctx context.Context) *api.QueryOptions {

@@ -17,13 +17,12 @@ const (
 	tokenCheck = 2 * time.Second
 )
 
-// tokenFile sends each request with the token that a file holds now. The SDK
-// reads CONSUL_HTTP_TOKEN_FILE once, but tokens are rotated under running
-// daemons. A file that can't be read, or holds nothing, changes nothing: it is
-// being written, or will be. It is safe for any goroutine.
+// tokenFile is the token that a file holds now. The SDK reads
+// CONSUL_HTTP_TOKEN_FILE once, but tokens are rotated under running daemons. A
+// file that can't be read, or holds nothing, changes nothing: it is being
+// written, or will be. It is safe for any goroutine.
 type tokenFile struct {
 	path string
-	next http.RoundTripper
 	now  func() time.Time
 	log  hclog.Logger
 
@@ -34,13 +33,19 @@ type tokenFile struct {
 	failing bool
 }
 
+// tokened sends each request with the token of a file.
+type tokened struct {
+	file *tokenFile
+	next http.RoundTripper
+}
+
 // RoundTrip implements http.RoundTripper.
-func (f *tokenFile) RoundTrip(r *http.Request) (*http.Response, error) {
-	if token := f.current(); token != "" && r.Header.Get(tokenHeader) != token {
+func (t tokened) RoundTrip(r *http.Request) (*http.Response, error) {
+	if token := t.file.current(); token != "" && r.Header.Get(tokenHeader) != token {
 		r = r.Clone(r.Context())
 		r.Header.Set(tokenHeader, token)
 	}
-	return f.next.RoundTrip(r)
+	return t.next.RoundTrip(r)
 }
 
 // current is the token to use now; empty before the file has ever held one.

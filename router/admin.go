@@ -80,7 +80,7 @@ func (a *admin) services(w http.ResponseWriter, r *http.Request, t *Table) {
 
 func (a *admin) service(w http.ResponseWriter, r *http.Request, t *Table) {
 	name := mux.Vars(r)["service"]
-	s := t.snapshot.Services[name]
+	s := t.snapshot.Services.At(name)
 	if s == nil {
 		writeError(w, http.StatusNotFound, "There is no service %q. GET /v1/services lists those there are.", name)
 		return
@@ -108,12 +108,12 @@ func (a *admin) target(w http.ResponseWriter, r *http.Request, t *Table) {
 		writeError(w, http.StatusBadRequest, "%v.", err)
 		return
 	}
-	s := t.snapshot.Services[name]
+	s := t.snapshot.Services.At(name)
 	if s == nil {
 		s = &catalog.Service{Name: name}
 	}
 	view := a.router.viewer(t, r).target(name, s, target)
-	_, known := t.pools[poolKey{name, target}]
+	known := t.part(name).pool(target) != nil
 	writeJSON(w, http.StatusOK, targetStatus{
 		Service: name, Target: target.String(), Known: known || view.InFlight > 0,
 		InFlight: view.InFlight, Routed: view.Routed, Applied: t.snapshot.AliasIndex, Instances: view.Instances,
@@ -125,7 +125,7 @@ func (a *admin) routes(w http.ResponseWriter, r *http.Request, t *Table) {
 }
 
 func (a *admin) problems(w http.ResponseWriter, _ *http.Request, t *Table) {
-	problems := t.problems
+	problems := t.Problems()
 	if problems == nil {
 		problems = []catalog.Problem{}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/catalog/cow"
 	"teal/router"
 )
 
@@ -331,7 +332,7 @@ func TestCataloguePageShowsAndEscapes(t *testing.T) {
 	}
 	s.Flips = map[string]catalog.FlipRecord{"production": {By: "ann", At: may, Index: 3}}
 	w.source.snapshots <- catalog.Snapshot{
-		Services: map[string]*catalog.Service{"web": s}, AliasIndex: 7, StaleSince: may.Add(-90 * time.Second),
+		Services: cow.Of(map[string]*catalog.Service{"web": s}), AliasIndex: 7, StaleSince: may.Add(-90 * time.Second),
 		Problems: []catalog.Problem{{Subject: "teal/aliases/x", Message: "is no key of Teal's."}},
 	}
 	<-w.source.applied

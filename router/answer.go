@@ -1,7 +1,9 @@
 package router
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/router/limit"
 )
 
 // The code words of Teal's own answers, sent as X-Teal-Error.
@@ -24,11 +27,16 @@ const (
 	CodeTimeout     = "timeout"        // 504: the first byte took too long
 	CodeBadRequest  = "bad-request"    // 400: the client's request broke off
 	CodeUnsupported = "unsupported"    // 405: the router does not tunnel
+	CodeBusy        = "busy"           // 503: the service has as many requests as it wants, and a full queue
+	CodePaused      = "paused"         // 503: the alias is paused, for longer than the request could wait
+	CodeMaintenance = "maintenance"    // 503: the alias is under maintenance
+	CodeTooLarge    = "too-large"      // 413: the body is larger than the service takes
 )
 
 var codes = [...]string{
 	CodeUnknown, CodeAmbiguous, CodePreview, CodeNoTarget, CodeNoInstance, CodeStarting,
 	CodeRefused, CodeBroken, CodeTimeout, CodeBadRequest, CodeUnsupported,
+	CodeBusy, CodePaused, CodeMaintenance, CodeTooLarge,
 }
 
 // retrySeconds is sent as Retry-After where waiting helps.
@@ -43,6 +51,7 @@ type Answer struct {
 	Alias    string `json:"alias,omitempty"`
 	Target   string `json:"target,omitempty"`
 	Location string `json:"-"` // of a redirect: an escaped path without the query
+	Page     string `json:"-"` // HTML, for those who do not prefer JSON; empty for Message
 }
 
 func answerStarting() *Answer {
@@ -61,7 +70,7 @@ func (d *dispatch) answerUnmatched(t *Table, m Match, ask Ask) *Answer {
 		}
 	}
 	service, name := t.asked(ask.Host, ask.Path)
-	if _, known := t.snapshot.Services[service]; !known || name == "" {
+	if _, known := t.snapshot.Services.Get(service); !known || name == "" {
 		return &Answer{
 			Status: http.StatusNotFound, Code: CodeUnknown,
 			Message: fmt.Sprintf("No service answers for host %q and this path. Check the spelling, or look at the router's catalogue page.", bareHost(ask.Host)),
@@ -77,7 +86,7 @@ func (d *dispatch) answerUnmatched(t *Table, m Match, ask Ask) *Answer {
 // names lists what can be asked of a service.
 func (t *Table) names(service string, preview bool) []string {
 	var names []string
-	for _, l := range t.part(service).listing {
+	for _, l := range t.listing(service) {
 		if (preview || !l.Route.Preview) && !slices.Contains(names, l.Route.Name) {
 			names = append(names, l.Route.Name)
 		}
@@ -118,13 +127,38 @@ func answerNobody(r *Route) *Answer {
 	return a
 }
 
-// answerFor is an answer about an instance that was claimed.
-func (c *Claim) answerFor(status int, code, what string) *Answer {
-	r := c.Match.Route
+func answerPaused(r *Route, what string) *Answer {
 	return &Answer{
-		Status: status, Code: code, Service: r.Service, Alias: r.Alias, Target: c.Target(),
-		Message: fmt.Sprintf("An instance of %s of %s %s", c.Target(), r.Service, what),
+		Status: http.StatusServiceUnavailable, Code: CodePaused, Service: r.Service, Alias: r.Alias,
+		Message: fmt.Sprintf("Alias %s of %s is paused %s. Try again in a moment.", r.Alias, r.Service, what),
 	}
+}
+
+func answerMaintenance(r *Route) *Answer {
+	return &Answer{
+		Status: http.StatusServiceUnavailable, Code: CodeMaintenance, Service: r.Service, Alias: r.Alias, Page: r.policy.page,
+		Message: fmt.Sprintf("Service %s is under maintenance. Try again later.", r.Service),
+	}
+}
+
+// answerBusy says why a request got no turn.
+func answerBusy(ctx context.Context, r *Route, err error) *Answer {
+	if ctx.Err() != nil {
+		return answerGone()
+	}
+	why := "and as many are waiting as may"
+	if errors.Is(err, limit.ErrWaited) {
+		why = "and none ended within " + r.policy.queueWait.String()
+	}
+	return &Answer{
+		Status: http.StatusServiceUnavailable, Code: CodeBusy, Service: r.Service, Alias: r.Alias,
+		Message: fmt.Sprintf("Service %s has %d requests under way, which is its limit, %s. Try again in a second.", r.Service, r.policy.maxInFlight, why),
+	}
+}
+
+// answerGone is for nobody: the client has gone while its request waited.
+func answerGone() *Answer {
+	return &Answer{Status: http.StatusBadGateway, Message: "The client has gone."}
 }
 
 func joinTargets(ts []catalog.Target) string {
@@ -151,10 +185,14 @@ func (a *Answer) write(w http.ResponseWriter, r *http.Request) {
 	}
 	body := []byte(a.Message + "\n")
 	h.Set("Content-Type", "text/plain; charset=utf-8")
-	if prefersJSON(r.Header.Get("Accept")) {
+	switch {
+	case prefersJSON(r.Header.Get("Accept")):
 		h.Set("Content-Type", "application/json")
 		body, _ = json.Marshal(a) // numbers and strings always can
 		body = append(body, '\n')
+	case a.Page != "":
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		body = []byte(a.Page)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(a.Status)

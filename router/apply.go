@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"teal/catalog"
@@ -20,16 +21,20 @@ func (r *Router) apply(next catalog.Snapshot) {
 func (r *Router) swap() {
 	before, old := r.kept, r.dispatch.table.Load()
 	r.kept = Keep(before, r.read, r.opt.Now(), r.opt.Hold)
-	table, _ := Build(r.kept, BuildOptions{Domain: r.opt.Domain, Timeout: r.opt.Timeout})
-	r.ledger.bind(table)
-	r.dispatch.table.Store(table)
-	r.ledger.prune(table)
-	r.announce.applied(table.snapshot.AliasIndex)
-	r.logChanges(before, r.kept)
-	if old == nil {
-		r.log.Info("first snapshot applied", "services", len(r.kept.Services), "problems", len(table.problems))
+	base := old
+	if base == nil {
+		base, _ = Build(catalog.Snapshot{}, BuildOptions{Domain: r.opt.Domain, Timeout: r.opt.Timeout})
 	}
-	r.logProblems(old, table)
+	table, changed := base.Update(r.kept)
+	r.ledger.bind(table, changed)
+	r.dispatch.table.Store(table)
+	r.ledger.published(table, changed)
+	r.announce.applied(table.snapshot.AliasIndex)
+	r.logChanges(before, r.kept, changed)
+	if old == nil {
+		r.log.Info("first snapshot applied", "services", r.kept.Services.Len(), "problems", len(table.Problems()))
+	}
+	r.logProblems(base, table, changed)
 	select {
 	case r.recheck <- struct{}{}:
 	default:
@@ -59,10 +64,10 @@ func (r *Router) endHolds(ctx context.Context) {
 func (r *Router) untilHoldEnds() (time.Duration, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ends := holdEnds(r.kept, r.opt.Hold)
+	ends := holdEnds(r.read, r.kept, r.opt.Hold)
 	if !ends.IsZero() && !r.opt.Now().Before(ends) {
 		r.swap()
-		ends = holdEnds(r.kept, r.opt.Hold)
+		ends = holdEnds(r.read, r.kept, r.opt.Hold)
 	}
 	if ends.IsZero() {
 		return 0, false
@@ -74,11 +79,9 @@ func (r *Router) untilHoldEnds() (time.Duration, bool) {
 const minHoldCheck = 10 * time.Millisecond
 
 // logChanges says what people want to find in a log: flips, holds, staleness.
-func (r *Router) logChanges(before, after catalog.Snapshot) {
-	for name, service := range after.Services {
-		if old := before.Services[name]; old != service {
-			r.logService(name, old, service)
-		}
+func (r *Router) logChanges(before, after catalog.Snapshot, changed []string) {
+	for _, name := range changed {
+		r.logService(name, before.Services.At(name), after.Services.At(name))
 	}
 	switch {
 	case before.StaleSince.IsZero() && !after.StaleSince.IsZero():
@@ -89,18 +92,25 @@ func (r *Router) logChanges(before, after catalog.Snapshot) {
 }
 
 // logProblems tells each problem once, when it appears.
-func (r *Router) logProblems(before, after *Table) {
+func (r *Router) logProblems(before, after *Table, changed []string) {
 	known := map[catalog.Problem]bool{}
-	if before != nil {
-		for _, p := range before.problems {
-			known[p] = true
-		}
+	for _, p := range before.recent(changed) {
+		known[p] = true
 	}
-	for _, p := range after.problems {
+	for _, p := range after.recent(changed) {
 		if !known[p] {
 			r.log.Warn("problem", "service", p.Service, "subject", p.Subject, "message", p.Message)
 		}
 	}
+}
+
+// recent is the problems that may be new or gone after some services changed.
+func (t *Table) recent(changed []string) []catalog.Problem {
+	all := append(slices.Clone(t.snapshot.Problems), t.contests()...)
+	for _, name := range changed {
+		all = append(all, t.part(name).problems...)
+	}
+	return all
 }
 
 func (r *Router) logService(name string, before, after *catalog.Service) {
@@ -110,6 +120,16 @@ func (r *Router) logService(name string, before, after *catalog.Service) {
 	for alias, a := range after.Aliases {
 		if b, ok := before.Aliases[alias]; ok && b.Value.String() != a.Value.String() {
 			r.log.Info("alias moved", "service", name, "alias", alias, "from", b.Value.String(), "to", a.Value.String(), "index", a.Index)
+		}
+	}
+	for alias, h := range after.Halts {
+		if _, ok := before.Halts[alias]; !ok {
+			r.log.Info("alias is halted", "service", name, "alias", alias, "kind", h.Kind, "by", h.By)
+		}
+	}
+	for alias, h := range before.Halts {
+		if _, ok := after.Halts[alias]; !ok {
+			r.log.Info("alias goes on", "service", name, "alias", alias, "after", h.Kind)
 		}
 	}
 	for t, h := range after.Held {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/router/limit"
 )
 
 // claims counts n claims by address. Each is released at once.
@@ -16,7 +17,7 @@ func (p *publisher) claims(t *testing.T, n int) map[string]int {
 	got := map[string]int{}
 	for range n {
 		var c Claim
-		require.Nil(t, p.dispatch.begin(&c, askWeb))
+		require.Nil(t, p.dispatch.begin(t.Context(), &c, askWeb))
 		got[c.Address]++
 		c.Release(Class2xx)
 	}
@@ -27,10 +28,10 @@ func (p *publisher) claims(t *testing.T, n int) map[string]int {
 func (p *publisher) unreachable(t *testing.T) string {
 	t.Helper()
 	var c Claim
-	require.Nil(t, p.dispatch.begin(&c, askWeb))
-	c.Unreachable()
+	require.Nil(t, p.dispatch.begin(t.Context(), &c, askWeb))
+	c.Failed(limit.Refused)
 	c.Release(Class5xx)
-	c.Unreachable() // a claim that was released says nothing
+	c.Failed(limit.Refused) // a claim that was released says nothing
 	return c.Address
 }
 
@@ -39,29 +40,27 @@ func TestAnUnreachableInstanceIsPassedOver(t *testing.T) {
 		p := newPublisher(t)
 		p.publish(snapshotOf(bluePro))
 		dead := p.unreachable(t)
-		got := p.claims(t, 30)
+		got := p.claims(t, 300)
 		require.NotContains(t, got, dead)
 		require.Len(t, got, 2)
-		for address, n := range got {
-			require.InDelta(t, 15, n, 1, "its turns are shared: %s", address)
-		}
+		p.publish(with(snapshotOf(bluePro), "other", &catalog.Service{}))
 		p.publish(snapshotOf(bluePro))
-		require.NotContains(t, p.claims(t, 30), dead, "a new table changes nothing")
+		require.NotContains(t, p.claims(t, 300), dead, "a new table changes nothing")
 
-		time.Sleep(setAsideFor)
-		require.Equal(t, 1, p.claims(t, 30)[dead], "one request tries it again")
-		require.NotContains(t, p.claims(t, 30), dead)
+		time.Sleep(1200 * time.Millisecond) // a second and what is added by chance
+		require.Equal(t, 1, p.claims(t, 300)[dead], "one request tries it again")
+		require.NotContains(t, p.claims(t, 300), dead, "until it is known how that went")
 
-		time.Sleep(setAsideFor)
+		time.Sleep(11 * time.Second)
 		var c Claim
 		for c.Address != dead {
-			require.Nil(t, p.dispatch.begin(&c, askWeb))
+			require.Nil(t, p.dispatch.begin(t.Context(), &c, askWeb))
 			if c.Address == dead {
 				c.Reached()
 			}
 			c.Release(Class2xx)
 		}
-		require.Equal(t, 10, p.claims(t, 30)[dead], "then it is back")
+		require.Greater(t, p.claims(t, 300)[dead], 50, "then it is back")
 	})
 }
 
@@ -71,10 +70,10 @@ func TestTheLastInstanceIsNeverPassedOver(t *testing.T) {
 	for range 3 {
 		p.unreachable(t)
 	}
-	got := p.claims(t, 30)
+	got := p.claims(t, 300)
 	require.Len(t, got, 3, "all of them take turns")
 	for _, n := range got {
-		require.Equal(t, 10, n)
+		require.Greater(t, n, 50)
 	}
 }
 
@@ -89,9 +88,9 @@ func TestARetryMayLeaveAShareThatHasNobodyElse(t *testing.T) {
 	p.publish(split)
 	for range 100 {
 		var c Claim
-		require.Nil(t, p.dispatch.begin(&c, askWeb))
+		require.Nil(t, p.dispatch.begin(t.Context(), &c, askWeb))
 		first := c.Address
-		require.True(t, c.Again())
+		require.True(t, c.Again(t.Context()))
 		require.NotEqual(t, first, c.Address)
 		require.NotEqual(t, "", c.Target())
 		c.Release(Class2xx)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/catalog/cow"
 	"teal/router"
 )
 
@@ -26,7 +27,7 @@ func BenchmarkOneHop(b *testing.B) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
-	source.snapshots <- catalog.Snapshot{Services: map[string]*catalog.Service{"web": web(catalog.PointTo(bluePro), instanceAt(b, up.URL, bluePro, "b1"))}}
+	source.snapshots <- catalog.Snapshot{Services: cow.Of(map[string]*catalog.Service{"web": web(catalog.PointTo(bluePro), instanceAt(b, up.URL, bluePro, "b1"))})}
 	<-source.applied
 	proxy := httptest.NewServer(r.Handler())
 	b.Run("router", func(b *testing.B) { hop(b, proxy.URL) })

@@ -1,18 +1,12 @@
 package router
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"teal/catalog"
+	"teal/catalog/cow"
 )
-
-// DefaultTimeout is how long a service may take until the first byte of its
-// answer, where its configuration says nothing.
-const DefaultTimeout = 60 * time.Second
 
 // BuildOptions is what a table depends on beside the snapshot.
 type BuildOptions struct {
@@ -24,69 +18,102 @@ type BuildOptions struct {
 // a problem of its own service, and its routes are built as far as they are
 // good; the problems are those of the snapshot, then those found here.
 func Build(s catalog.Snapshot, opt BuildOptions) (*Table, []catalog.Problem) {
-	b := &builder{opt: opt, table: &Table{
-		snapshot: s,
-		domain:   strings.ToLower(strings.Trim(opt.Domain, ".")),
-		hosts:    make(map[string]*paths, 4*len(s.Services)),
-		named:    make(map[string]*Route, 3*len(s.Services)),
-		pools:    make(map[poolKey]*pool, 2*len(s.Services)),
-		parts:    make(map[string]*part, len(s.Services)),
-	}}
-	if b.opt.Timeout <= 0 {
-		b.opt.Timeout = DefaultTimeout
+	opt.Domain = strings.ToLower(strings.Trim(opt.Domain, "."))
+	if opt.Timeout <= 0 {
+		opt.Timeout = DefaultTimeout
 	}
-	for _, p := range s.Problems {
-		b.add(p)
+	t, _ := (&Table{opt: opt}).Update(s)
+	return t, t.Problems()
+}
+
+// Update is the table of the next snapshot, and the names of the services whose
+// parts are built anew. It is pure, and the same as Build of that snapshot, but
+// costs no more than what has changed; the rest is shared with t.
+func (t *Table) Update(next catalog.Snapshot) (*Table, []string) {
+	u := &update{
+		opt: t.opt, parts: t.parts.Edit(), hosts: t.hosts.Edit(), named: t.named.Edit(),
+		sites: t.sites.Edit(), wild: t.wild.Edit(), troubled: t.troubled.Edit(), contested: t.contested.Edit(),
 	}
-	var built []*serviceBuilder
-	for _, name := range slices.Sorted(maps.Keys(s.Services)) {
-		if sb := b.start(name, s.Services[name]); sb != nil {
-			built = append(built, sb)
+	var changed []string
+	for name := range cow.Differences(t.snapshot.Services, next.Services) {
+		changed = append(changed, name)
+		if old := t.parts.At(name); old != nil {
+			u.remove(old)
 		}
 	}
-	addDeclared(built)
-	return b.table, b.table.problems
-}
-
-type builder struct {
-	opt   BuildOptions
-	table *Table
-}
-
-// start builds the stable URIs of a service; nil when it can't have any.
-func (b *builder) start(key string, s *catalog.Service) *serviceBuilder {
-	if s == nil {
-		return nil
+	for _, name := range changed {
+		if s := next.Services.At(name); s != nil {
+			u.add(buildPart(name, s, t.opt))
+		}
 	}
-	if err := catalog.CheckName("service", key); err != nil {
-		b.problem(key, key, "%v", err)
-		return nil
+	return u.done(next), changed
+}
+
+// update is a table in the making.
+type update struct {
+	opt       BuildOptions
+	parts     *cow.Edit[*part]
+	hosts     *cow.Edit[*Route]
+	named     *cow.Edit[*Route]
+	sites     *cow.Edit[*site]
+	wild      *cow.Edit[*site]
+	troubled  *cow.Edit[*part]
+	contested *cow.Edit[*slot]
+}
+
+func (u *update) done(s catalog.Snapshot) *Table {
+	return &Table{
+		opt: u.opt, snapshot: s, parts: u.parts.Done(), hosts: u.hosts.Done(), named: u.named.Done(),
+		sites: u.sites.Done(), wild: u.wild.Done(), troubled: u.troubled.Done(), contested: u.contested.Done(),
 	}
-	sb := &serviceBuilder{builder: b, name: key, service: s, pools: map[catalog.Target]*pool{}, aliases: map[string]*Route{}}
-	sb.addPools()
-	sb.targets = sortedTargets(sb.pools)
-	b.part(key).targets = sb.targets
-	sb.addAliases()
-	sb.addTargets()
-	return sb
 }
 
-func (b *builder) problem(service, subject, format string, args ...any) {
-	b.add(catalog.Problem{Service: service, Subject: subject, Message: fmt.Sprintf(format, args...)})
-}
-
-func (b *builder) add(p catalog.Problem) {
-	b.table.problems = append(b.table.problems, p)
-	part := b.part(p.Service)
-	part.problems = append(part.problems, p)
-}
-
-// part is that of a service, made on first use.
-func (b *builder) part(service string) *part {
-	p, ok := b.table.parts[service]
-	if !ok {
-		p = &part{}
-		b.table.parts[service] = p
+func (u *update) add(p *part) {
+	u.parts.Set(p.name, p)
+	if len(p.problems) > 0 {
+		u.troubled.Set(p.name, p)
 	}
-	return p
+	for host, r := range p.hosts {
+		u.hosts.Set(host, r)
+	}
+	for name, r := range p.named {
+		u.named.Set(name, r)
+	}
+	for _, c := range p.claims {
+		u.change(c, func(s *slot) *slot { return s.with(c) })
+	}
+}
+
+func (u *update) remove(p *part) {
+	u.parts.Delete(p.name)
+	u.troubled.Delete(p.name)
+	for host := range p.hosts {
+		u.hosts.Delete(host)
+	}
+	for name := range p.named {
+		u.named.Delete(name)
+	}
+	for _, c := range p.claims {
+		u.change(c, func(s *slot) *slot { return s.without(c) })
+	}
+}
+
+// change replaces the slot that a claim is about.
+func (u *update) change(c *claim, f func(*slot) *slot) {
+	sites, host := u.sites, c.host
+	if suffix, ok := strings.CutPrefix(c.host, "*"); ok {
+		sites, host = u.wild, suffix
+	}
+	before, _ := sites.Get(host)
+	after, s := before.change(c.prefix, f)
+	if after == nil {
+		sites.Delete(host)
+	} else {
+		sites.Set(host, after)
+	}
+	if key := c.host + c.prefix; s != nil && len(s.claims) > 1 {
+		u.contested.Set(key, s)
+	} else {
+		u.contested.Delete(key)
+	}
 }

@@ -2,7 +2,12 @@ package router
 
 import (
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -102,7 +107,7 @@ func TestBuildProblems(t *testing.T) {
 
 func TestBadServiceName(t *testing.T) {
 	s := snapshotOf(bluePro)
-	s.Services["Bad_Name"] = &catalog.Service{Name: "Bad_Name"}
+	s = with(s, "Bad_Name", &catalog.Service{Name: "Bad_Name"})
 	s.Problems = []catalog.Problem{{Subject: "a key", Message: "was bad"}}
 	_, problems := Build(s, BuildOptions{})
 	require.Equal(t, []string{"a key: was bad", `Bad_Name: Bad_Name: service "Bad_Name" may hold only lower-case letters, digits and hyphens`}, messages(problems))
@@ -112,14 +117,14 @@ func TestBadServiceName(t *testing.T) {
 func TestAContestedRouteStaysWithWhoWasThereFirst(t *testing.T) {
 	s := snapshotOf(bluePro)
 	for name, since := range map[string]uint64{"a": 0, "b": 90, "c": 40, "d": 40} {
-		one := *s.Services["web"]
+		one := *s.Services.At("web")
 		one.Name = name
 		one.Config = catalog.ServiceConfig{Since: since, Routes: []catalog.Route{{Host: "x.example", Path: "/p"}, {Path: "/" + name}}}
-		s.Services[name] = &one
+		s = with(s, name, &one)
 	}
 	table, problems := Build(s, BuildOptions{Domain: "proxy.example"})
 	taken := "x.example/p: route x.example/p is already declared by c, which keeps it; take it out of one of the two service files"
-	require.Equal(t, []string{"d: " + taken, "b: " + taken, "a: " + taken}, messages(problems))
+	require.Equal(t, []string{"a: " + taken, "b: " + taken, "d: " + taken}, messages(problems))
 	m, _ := table.Lookup("x.example", "/p/q")
 	require.Equal(t, "c", m.Route.Service, "neither the smallest name nor the newest")
 	m, _ = table.Lookup("x.example", "/b")
@@ -136,16 +141,63 @@ func TestOnlyTheExpectedReleaseIsRouted(t *testing.T) {
 		}}}
 	})
 	table, _ := Build(s, BuildOptions{})
-	require.Equal(t, []backend{{key: "n1/blue-0", address: "10.0.0.1:1000"}}, table.pools[poolKey{"web", bluePro}].backends)
-	require.Equal(t, []backend{{key: "/old", address: ":0"}}, table.pools[poolKey{"web", greenPro}].backends,
+	require.Equal(t, []backend{{key: "n1/blue-0", address: "10.0.0.1:1000", release: "B", weight: 1}}, table.part("web").pool(bluePro).backends)
+	require.Equal(t, []backend{{key: "/old", address: ":0", weight: 1}}, table.part("web").pool(greenPro).backends,
 		"held instances are taken for routable, and replace those of the present view")
 }
 
 func TestNoDomainMeansPathFormOnly(t *testing.T) {
 	table, _ := Build(snapshotOf(bluePro), BuildOptions{})
-	require.Empty(t, table.hosts)
+	require.Zero(t, table.hosts.Len())
 	_, ok := table.Lookup("", "/web@production/")
 	require.True(t, ok)
+}
+
+// described is all that a table says.
+func described(t *Table) string {
+	var text strings.Builder
+	for _, l := range t.Listing() {
+		m, ok := t.Lookup(strings.Replace(l.Host, "*", "any", 1), l.Path)
+		fmt.Fprintf(&text, "%s%s leads to %s\n", l.Host, l.Path, describe(m, ok))
+	}
+	problems := messages(t.Problems())
+	slices.Sort(problems)
+	return text.String() + strings.Join(problems, "\n")
+}
+
+// TestStepsLeadWhereBuildDoes changes a snapshot at random: the table that follows
+// the changes says the same as one built at once, and contested routes go to the
+// same services.
+func TestStepsLeadWhereBuildDoes(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	opt := BuildOptions{Domain: "proxy.example"}
+	hosts := []string{"", "x.example", "*.example", "y.x.example", "*.x.example", "proxy.example"}
+	paths := []string{"/", "/a", "/a/b", "/a/b/c", "/c"}
+	s := catalog.Snapshot{}
+	table, _ := Build(s, opt)
+	for step := range 400 {
+		edit := s.Services.Edit()
+		for range 1 + rnd.IntN(3) {
+			name := fmt.Sprintf("s%d", rnd.IntN(12))
+			if rnd.IntN(4) == 0 {
+				edit.Delete(name)
+				continue
+			}
+			one := *snapshotOf(bluePro).Services.At("web")
+			one.Name, one.Config.Since = name, uint64(rnd.IntN(4))
+			for range rnd.IntN(5) {
+				one.Config.Routes = append(one.Config.Routes, catalog.Route{
+					Host: hosts[rnd.IntN(len(hosts))], Path: paths[rnd.IntN(len(paths))], Since: noon.Add(time.Duration(rnd.IntN(3)) * time.Hour),
+				})
+			}
+			edit.Set(name, &one)
+		}
+		s.Services = edit.Done()
+		table, _ = table.Update(s)
+		built, _ := Build(s, opt)
+		require.Equal(t, described(built), described(table), "step %d", step)
+	}
+	require.NotEmpty(t, table.contests())
 }
 
 // FuzzBuild adds one service, made of anything, to a good one: Build does not
@@ -169,7 +221,7 @@ func FuzzBuild(f *testing.F) {
 		var odd catalog.Service
 		_ = json.Unmarshal([]byte(text), &odd) // as far as it goes
 		s := snapshotOf(bluePro)
-		s.Services[name] = &odd
+		s = with(s, name, &odd)
 		table, _ := Build(s, BuildOptions{Domain: "proxy.example"})
 		for _, l := range good.Listing() {
 			m, ok := table.Lookup(l.Host, l.Path)
@@ -177,10 +229,18 @@ func FuzzBuild(f *testing.F) {
 				t.Fatalf("%s%s now leads to %s", l.Host, l.Path, describe(m, ok))
 			}
 		}
-		for key := range table.pools {
-			if same, err := catalog.ParseTarget(key.target.String()); err != nil || same != key.target {
-				t.Fatalf("%q is no target", key.target)
+		for target := range table.part(name).pools {
+			if same, err := catalog.ParseTarget(target.String()); err != nil || same != target {
+				t.Fatalf("%q is no target", target)
 			}
+		}
+		step, _ := good.Update(s)
+		if a, b := described(table), described(step); a != b {
+			t.Fatalf("built at once:\n%s\nbuilt in steps:\n%s", a, b)
+		}
+		back, _ := step.Update(snapshotOf(bluePro))
+		if a, b := described(good), described(back); a != b {
+			t.Fatalf("before:\n%s\nafter it came and went:\n%s", a, b)
 		}
 		kept := Keep(s, catalog.Snapshot{}, noon, DefaultHold)
 		Build(kept, BuildOptions{Domain: "proxy.example"})

@@ -1,30 +1,42 @@
 package router
 
 import (
-	"net/netip"
+	"context"
+	"net/url"
 	"sync/atomic"
 	"time"
-)
 
-// Ask is what decides where a request goes.
-type Ask struct {
-	Host string     // the Host header
-	Path string     // escaped, without the query
-	Peer netip.Addr // who asks, behind trusted proxies
-}
+	"teal/catalog"
+	"teal/router/limit"
+)
 
 // Claim is an instance that one request may use, counted in flight until it is
 // released. It belongs to the goroutine that serves the request. The zero value
 // is ready for Router.Claim, again after each Release.
 type Claim struct {
-	Match   Match
-	Address string // of the instance, host:port
+	Match    Match
+	Address  string // of the instance, host:port
+	Protocol string // that it speaks, as its meta names it; empty for HTTP/1.1
+	// Cookie is the value of a Set-Cookie header that keeps the client on its side
+	// of a split; empty when it knows already.
+	Cookie string
+	Status int   // of the answer, 0 while there is none; set by the engine
+	Sent   int64 // bytes of the answer's body; set by the engine
+	Class  Class // how the request ended; set by Release
 
 	dispatch *dispatch
 	ask      Ask
 	pool     *pool
+	instance string         // its key
+	release  string         // of the instance
 	tally    *instanceTally // nil once released
-	began    time.Time
+	permit   *limit.Limiter // the service's; nil without a limit
+	ticket   uint32         // that draws the client's side of a split
+	ticketed bool           // it has one
+	tried    []string       // addresses that took the request in vain
+	index    uint64         // of the aliases that the table knew
+	began    time.Time      // of the request
+	since    time.Time      // of this try
 }
 
 // Target is the target that the claimed instance belongs to, in text.
@@ -33,41 +45,46 @@ func (c *Claim) Target() string { return c.pool.target.String() }
 // dispatch gives out claims on the current table.
 type dispatch struct {
 	table   atomic.Pointer[Table]
-	preview networks
+	preview networks // may see targets no alias points at
+	debug   networks // are told where answers come from
 }
 
 // begin starts a request: its time counts from here.
-func (d *dispatch) begin(c *Claim, ask Ask) *Answer {
-	if answer := d.claim(c, ask, ""); answer != nil {
+func (d *dispatch) begin(ctx context.Context, c *Claim, ask Ask) *Answer {
+	c.dispatch, c.ask, c.tried, c.Cookie, c.ticketed = d, ask, nil, "", false
+	if answer := d.claim(ctx, c); answer != nil {
+		c.leave()
 		return answer
 	}
-	c.began = time.Now()
+	c.began = c.since
+	c.pool.policy.tally.budget.Load().Deposit()
 	return nil
 }
 
 // claim fills c with an instance for what is asked, or answers why there is
-// none. It keeps away from the address except, if that is not empty.
+// none. It keeps away from the addresses that were tried.
 //
 // The order is what the promise "no request fails because of a flip" rests on: count
 // first, then make sure that the table is still the current one. Whoever
 // publishes a table and then reads the counters sees every claim on the old one.
-func (d *dispatch) claim(c *Claim, ask Ask, except string) *Answer {
+func (d *dispatch) claim(ctx context.Context, c *Claim) *Answer {
 	for {
 		table := d.table.Load()
 		if table == nil {
 			return answerStarting()
 		}
-		match, ok := table.Lookup(ask.Host, ask.Path)
+		match, ok := table.Lookup(c.ask.Host, c.ask.Path)
 		if !ok {
-			return d.answerUnmatched(table, match, ask)
+			return d.answerUnmatched(table, match, c.ask)
 		}
-		if match.Route.Preview && !d.preview.has(ask.Peer) {
-			return answerPreview(match.Route)
+		answer, waited := d.admit(ctx, c, match)
+		if answer != nil {
+			return answer
 		}
-		if match.Bare {
-			return answerSlash(ask.Path)
+		if waited {
+			continue // the table may be another one by now
 		}
-		pool, backend := match.Route.pick(except)
+		pool, backend := d.choose(c, match.Route)
 		if backend == nil {
 			return answerNobody(match.Route)
 		}
@@ -76,46 +93,134 @@ func (d *dispatch) claim(c *Claim, ask Ask, except string) *Answer {
 			backend.tally.inFlight.Add(-1)
 			continue
 		}
-		c.dispatch, c.ask, c.Match, c.pool, c.tally, c.Address = d, ask, match, pool, backend.tally, backend.address
+		c.Match, c.pool, c.tally, c.Address, c.Protocol = match, pool, backend.tally, backend.address, backend.protocol
+		c.since = time.Now()
+		c.instance, c.release, c.index = backend.key, backend.release, table.snapshot.AliasIndex
 		return nil
 	}
+}
+
+// admit has a request wait for what it must wait for, and tells whether it did.
+// It answers why the request may not go on.
+func (d *dispatch) admit(ctx context.Context, c *Claim, m Match) (answer *Answer, waited bool) {
+	r := m.Route
+	switch {
+	case r.Preview && !mayPreview(&c.ask, r.policy, d.preview):
+		return answerPreview(r), false
+	case m.Bare:
+		return answerSlash(c.ask.Path), false
+	case r.halt != nil:
+		return r.halt.await(ctx, r), true
+	}
+	return c.enter(ctx, r)
+}
+
+// enter waits for the request's turn where the service limits them. A request
+// has one turn, however often it is tried.
+func (c *Claim) enter(ctx context.Context, r *Route) (answer *Answer, waited bool) {
+	limiter := r.policy.tally.limiter.Load()
+	if limiter == c.permit {
+		return nil, false
+	}
+	c.leave()
+	if limiter == nil {
+		return nil, false
+	}
+	if err := limiter.Acquire(ctx, r.policy.queueWait); err != nil {
+		return answerBusy(ctx, r, err), false
+	}
+	c.permit = limiter
+	return nil, true
+}
+
+// leave gives the turn back.
+func (c *Claim) leave() {
+	if c.permit != nil {
+		c.permit.Release()
+		c.permit = nil
+	}
+}
+
+// choose picks an instance: of the target that a preview rule sends the request
+// to, or of the alias.
+func (d *dispatch) choose(c *Claim, r *Route) (*pool, *backend) {
+	for _, p := range r.previews {
+		if p.takes(&c.ask, r.policy, d.preview) {
+			if pool, b := p.split.pick(0, c.tried); b != nil {
+				return pool, b
+			}
+		}
+	}
+	if len(r.split.all) < 2 {
+		return r.split.pick(0, c.tried)
+	}
+	if !c.ticketed {
+		var fresh bool
+		if c.ticket, fresh = r.ticket(&c.ask); fresh {
+			c.Cookie = r.setCookie(c.ticket)
+		}
+		c.ticketed = true
+	}
+	return r.split.pick(c.ticket, c.tried)
 }
 
 // Reached notes that the claimed instance has answered.
 func (c *Claim) Reached() {
 	if c.tally != nil {
-		c.tally.reached()
+		c.tally.aside.Succeeded(c.since)
 	}
 }
 
-// Unreachable notes that no connection to the claimed instance could be had: it
+// Failed notes that the claimed instance did not answer: after enough of that it
 // is passed over for a while, as long as there is another.
-func (c *Claim) Unreachable() {
-	if c.tally != nil {
-		c.tally.setAside()
+func (c *Claim) Failed(how limit.Failure) {
+	if c.tally != nil && c.tally.aside.Failed(how, c.since) {
+		c.pool.tally.handles().asides.Inc()
 	}
 }
 
 // Again exchanges the claim for one on another instance, looked up afresh, after
-// the claimed one could not be reached. It is false when there is no other; the
-// claim is then released.
-func (c *Claim) Again() bool {
-	c.letGo()
-	if c.dispatch.claim(c, c.ask, c.Address) != nil {
+// the claimed one failed. It is false, and the claim as it was, when there is no
+// other or when the service has had its share of such attempts.
+func (c *Claim) Again(ctx context.Context) bool {
+	if len(c.tried)+2 > c.pool.policy.attempts {
 		return false
 	}
-	c.pool.tally.meters.retries.Inc()
+	next := *c
+	next.tried = append(next.tried, c.Address)
+	if c.dispatch.claim(ctx, &next) != nil {
+		c.permit = next.permit
+		return false
+	}
+	if !c.pool.policy.tally.budget.Load().Withdraw() {
+		next.letGo()
+		c.permit = next.permit
+		return false
+	}
+	c.letGo()
+	*c = next
+	c.pool.tally.handles().retries.Inc()
 	return true
+}
+
+// address writes where the claimed instance is.
+func (c *Claim) address(u *url.URL) {
+	u.Scheme, u.Host = "http", c.Address
+	if c.Protocol == catalog.ProtocolHTTPS {
+		u.Scheme = "https"
+	}
 }
 
 // Release ends the claim and counts its request under class. The response must
 // have been sent to its end, or given up. Later calls do nothing.
 func (c *Claim) Release(class Class) {
 	c.letGo()
+	c.leave()
 	if c.began.IsZero() {
 		return
 	}
-	c.pool.tally.meters.done(class, time.Since(c.began))
+	c.Class = class
+	c.pool.tally.handles().done(class, time.Since(c.began))
 	c.began = time.Time{}
 }
 

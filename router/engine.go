@@ -2,8 +2,6 @@ package router
 
 import (
 	"context"
-	"errors"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -22,19 +20,12 @@ type engine interface {
 	Forward(w http.ResponseWriter, r *http.Request, c *Claim)
 }
 
-// The limits of connections to instances.
-const (
-	dialTimeout = 2 * time.Second
-	idlePerHost = 1024 // what a burst leaves behind, idleTimeout takes away
-	// idleTimeout is less than the 5 s after which common servers close an idle
-	// connection, so that a request does not meet that close.
-	idleTimeout = 4 * time.Second
-	bufferSize  = 32 << 10
-)
+// bufferSize is that of the buffers that bodies are copied with.
+const bufferSize = 32 << 10
 
 // netEngine moves bytes with net/http.
 type netEngine struct {
-	transport  *http.Transport
+	transports *transports
 	proxy      *httputil.ReverseProxy
 	forwarding forwarding
 	answers    *answerer
@@ -42,14 +33,7 @@ type netEngine struct {
 }
 
 func newNetEngine(f forwarding, a *answerer, log hclog.Logger) *netEngine {
-	e := &netEngine{forwarding: f, answers: a, log: log}
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
-	e.transport = &http.Transport{
-		DialContext:         dialer.DialContext,
-		DisableCompression:  true,
-		MaxIdleConnsPerHost: idlePerHost,
-		IdleConnTimeout:     idleTimeout,
-	}
+	e := &netEngine{forwarding: f, answers: a, log: log, transports: newTransports()}
 	e.proxy = &httputil.ReverseProxy{
 		Rewrite:      e.rewrite,
 		Transport:    roundTripper(e.roundTrip),
@@ -61,16 +45,27 @@ func newNetEngine(f forwarding, a *answerer, log hclog.Logger) *netEngine {
 }
 
 // close drops idle connections to instances.
-func (e *netEngine) close() { e.transport.CloseIdleConnections() }
+func (e *netEngine) close() { e.transports.close() }
 
 // Forward implements engine. It panics with http.ErrAbortHandler, as net/http
 // wants, when an answer broke off that had begun.
 func (e *netEngine) Forward(w http.ResponseWriter, r *http.Request, c *Claim) {
+	policy := c.pool.policy
+	if policy.maxBody > 0 && r.ContentLength > policy.maxBody {
+		e.answers.send(w, r, c.answerTooLarge())
+		c.Status = http.StatusRequestEntityTooLarge
+		c.Release(ClassOf(c.Status))
+		return
+	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	f := &flight{claim: c, client: r.Context(), class: ClassGone}
-	f.clock.start(c.Match.Route.Timeout, func() { cancel(errFirstByte) })
+	if policy.whole > 0 {
+		defer time.AfterFunc(policy.whole, func() { cancel(errWhole) }).Stop()
+	}
+	f := newFlight(c, r.Context(), cancel)
+	f.clock.start(policy.firstByte, func() { cancel(errFirstByte) })
 	defer func() { c.Release(f.class) }()
+	defer func() { f.forget() }()
 	w.Header()["Content-Type"] = nil // none is made up where the service sends none
 	// A service may answer before it has read the whole body; net/http would else
 	// swallow the rest of it. The error is that of a test's recorder.
@@ -83,8 +78,7 @@ func (e *netEngine) Forward(w http.ResponseWriter, r *http.Request, c *Claim) {
 func (e *netEngine) rewrite(pr *httputil.ProxyRequest) {
 	f := flightOf(pr.Out)
 	match := f.claim.Match
-	pr.Out.URL.Scheme = "http"
-	pr.Out.URL.Host = f.claim.Address
+	f.claim.address(pr.Out.URL)
 	pr.Out.URL.RawQuery = pr.In.URL.RawQuery // ReverseProxy drops what it can't parse
 	setPath(pr.Out.URL, strings.TrimPrefix(escapedPath(pr.In), match.Prefix))
 	pr.Out.Trailer = pr.In.Trailer // the same map: it is filled when the body has been read
@@ -120,21 +114,21 @@ type roundTripper func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// roundTrip sends a request to its claimed instance, and once more to another
-// one if the first could not be reached: nothing was sent then.
+// roundTrip sends a request to its claimed instance, and to others where that
+// one failed and it is safe to.
 func (e *netEngine) roundTrip(req *http.Request) (*http.Response, error) {
 	f := flightOf(req)
 	if req.Body != nil {
-		req.Body = &upload{body: req.Body, flight: f}
+		req.Body = &upload{body: f.limited(req.Body), flight: f}
 	}
 	res, err := e.attempt(f, req)
-	if err != nil && f.unreachable(err) && f.claim.Again() {
-		e.log.Debug("instance can't be reached, trying another", "error", err, "next", f.claim.Address)
-		second := req.WithContext(req.Context())
+	for err != nil && f.mayRepeat(req, err) && f.claim.Again(f.client) {
+		e.log.Debug("instance does not answer, trying another", "error", err, "next", f.claim.Address)
+		req = req.WithContext(req.Context())
 		u := *req.URL
-		u.Host = f.claim.Address
-		second.URL = &u
-		res, err = e.attempt(f, second)
+		f.claim.address(&u)
+		req.URL = &u
+		res, err = e.attempt(f, req)
 	}
 	if !f.clock.stop() && err == nil {
 		_ = res.Body.Close() // the answer is given up
@@ -143,32 +137,19 @@ func (e *netEngine) roundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.status = res.StatusCode
-	if res.StatusCode != http.StatusSwitchingProtocols {
-		res.Body = &download{ReadCloser: res.Body, flight: f}
-	}
+	f.begun(res)
 	return res, nil
 }
 
-// attempt sends a request and notes whether its instance could be reached.
+// attempt sends a request and notes how its instance took it.
 func (e *netEngine) attempt(f *flight, req *http.Request) (*http.Response, error) {
-	res, err := e.transport.RoundTrip(req)
-	switch {
-	case err == nil:
+	res, err := e.transports.of(f.claim.Protocol).RoundTrip(req)
+	if err == nil {
 		f.claim.Reached()
-	case f.unreachable(err):
-		f.claim.Unreachable()
+	} else if how, failed := f.failure(req.Context(), err); failed {
+		f.claim.Failed(how)
 	}
 	return res, err
-}
-
-// unreachable tells whether an error means that no connection could be had. A
-// client that went away meanwhile has ended the dialling itself.
-func (f *flight) unreachable(err error) bool { return dialFailed(err) && f.client.Err() == nil }
-
-func dialFailed(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // failed answers a request that got no answer.
@@ -179,24 +160,9 @@ func (e *netEngine) failed(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	a := f.answer(r.Context(), err)
-	f.status = a.Status
+	f.claim.Status = a.Status
 	e.log.Debug("request got no answer", "service", a.Service, "target", a.Target, "instance", f.claim.Address, "error", err)
 	e.answers.send(w, r, a)
-}
-
-// answer is what the client is told.
-func (f *flight) answer(ctx context.Context, err error) *Answer {
-	c := f.claim
-	switch {
-	case errors.Is(context.Cause(ctx), errFirstByte) || errors.Is(err, errFirstByte):
-		return c.answerFor(http.StatusGatewayTimeout, CodeTimeout,
-			"did not begin to answer within "+c.Match.Route.Timeout.String()+". Try again; if it stays so, look at its log.")
-	case f.uploadBroke.Load():
-		return c.answerFor(http.StatusBadRequest, CodeBadRequest, "was not sent the whole request: its body broke off. Send it again.")
-	case dialFailed(err):
-		return c.answerFor(http.StatusBadGateway, CodeRefused, "can't be reached. Try again; if it stays so, look at its checks on the catalogue page.")
-	}
-	return c.answerFor(http.StatusBadGateway, CodeBroken, "gave no proper answer. Try again; if it stays so, look at its log.")
 }
 
 // bufferPool lends buffers for bodies.

@@ -10,28 +10,61 @@ import (
 	"time"
 )
 
-// errFirstByte ends a request whose answer takes too long to begin.
-var errFirstByte = errors.New("the first byte of the answer took too long")
+// The causes with which a request is given up.
+var (
+	errFirstByte = errors.New("the first byte of the answer took too long")
+	errWhole     = errors.New("the request took too long")
+)
 
 // flight is one request on its way through netEngine.
 type flight struct {
 	claim       *Claim
-	client      context.Context // ends when the client goes away
-	clock       clock           // runs until the answer begins
-	status      int             // of the answer, once there is one
+	policy      *policy                 // of the service
+	service     string                  // its name
+	client      context.Context         // ends when the client goes away
+	cancel      context.CancelCauseFunc // gives the request up
+	clock       clock                   // runs until the answer begins
 	class       Class
 	uploadBroke atomic.Bool // the client's body could not be read to its end
+	tooLarge    atomic.Bool // or was larger than it may be
+	forget      func()      // takes the answer off the streams that may have to leave
 }
 
 type flightKey struct{}
 
 func flightOf(r *http.Request) *flight { return r.Context().Value(flightKey{}).(*flight) }
 
+func newFlight(c *Claim, client context.Context, cancel context.CancelCauseFunc) *flight {
+	return &flight{
+		claim: c, policy: c.pool.policy, service: c.pool.service,
+		client: client, cancel: cancel, class: ClassGone, forget: func() {},
+	}
+}
+
+// limited is the client's body, up to what the service takes.
+func (f *flight) limited(body io.ReadCloser) io.Reader {
+	if f.policy.maxBody == 0 {
+		return body
+	}
+	return http.MaxBytesReader(nil, body, f.policy.maxBody)
+}
+
+// begun notes the beginning of an answer, and follows it to its end.
+func (f *flight) begun(res *http.Response) {
+	f.claim.Status = res.StatusCode
+	f.claim.mark(res.Header)
+	f.forget = f.follow(res)
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		res.Body = &download{ReadCloser: res.Body, flight: f}
+	}
+}
+
 // landed notes how the request ended, when its answer was sent to the end.
 func (f *flight) landed() {
 	f.class = ClassGone
-	if f.status > 0 && (f.client.Err() == nil || f.status == http.StatusSwitchingProtocols) {
-		f.class = ClassOf(f.status)
+	status := f.claim.Status
+	if status > 0 && (f.client.Err() == nil || status == http.StatusSwitchingProtocols) {
+		f.class = ClassOf(status)
 	}
 }
 
@@ -97,7 +130,11 @@ func (u *upload) Read(p []byte) (int, error) {
 	u.flight.clock.pause()
 	n, err := u.body.Read(p)
 	u.flight.clock.resume()
-	if err != nil && !errors.Is(err, io.EOF) {
+	var limit *http.MaxBytesError
+	switch {
+	case errors.As(err, &limit):
+		u.flight.tooLarge.Store(true)
+	case err != nil && !errors.Is(err, io.EOF):
 		u.flight.uploadBroke.Store(true)
 	}
 	return n, err
@@ -116,6 +153,7 @@ type download struct {
 // Read implements io.Reader.
 func (d *download) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
+	d.flight.claim.Sent += int64(n)
 	if err != nil && !errors.Is(err, io.EOF) && d.flight.client.Err() == nil {
 		d.flight.class = ClassBroken
 	}

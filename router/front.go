@@ -33,15 +33,18 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 		return
 	}
-	ask := Ask{Host: r.Host, Path: escapedPath(r), Peer: f.trusted.clientOf(r)}
+	ask := Ask{Host: r.Host, Path: escapedPath(r), Peer: f.trusted.clientOf(r), Header: r.Header}
 	var c Claim
-	if answer := f.dispatch.begin(&c, ask); answer != nil {
+	if answer := f.dispatch.begin(r.Context(), &c, ask); answer != nil {
 		if f.wantsPage(r.Method, answer, ask) {
 			f.page.ServeHTTP(w, r)
 			return
 		}
 		f.answers.send(w, r, answer)
 		return
+	}
+	if c.Cookie != "" {
+		w.Header().Add("Set-Cookie", c.Cookie)
 	}
 	f.engine.Forward(w, r, &c)
 }

@@ -1,6 +1,9 @@
 package router
 
-import "strings"
+import (
+	"strings"
+	"unsafe"
+)
 
 // maxHost is the longest host name (RFC 1035, section 2.3.4).
 const maxHost = 253
@@ -20,22 +23,21 @@ func bareHost(host string) string {
 	return strings.TrimSuffix(host, ".")
 }
 
-// byHost finds the entry of a host in any case, without allocating.
-func byHost[V any](m map[string]V, host string) (v V, ok bool) {
+// lowerHost is the bare host in lower case. It uses buf where a letter must
+// change, so that nothing is allocated; the result is good as long as buf is. It
+// is false for what is too long for a name.
+func lowerHost(host string, buf *[maxHost]byte) (string, bool) {
 	host = bareHost(host)
 	if len(host) > maxHost {
-		return v, false
+		return "", false
 	}
 	if !hasUpper(host) {
-		v, ok = m[host]
-		return v, ok
+		return host, true
 	}
-	var buf [maxHost]byte
 	for i := range len(host) {
 		buf[i] = lower(host[i])
 	}
-	v, ok = m[string(buf[:len(host)])] // the compiler makes no string of it
-	return v, ok
+	return unsafe.String(&buf[0], len(host)), true
 }
 
 func hasUpper(s string) bool {

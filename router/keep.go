@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/catalog/cow"
 )
 
 // DefaultHold is how long a target's last good instances are kept when a reading
@@ -20,7 +21,7 @@ const DefaultHold = 60 * time.Second
 // prev is what Keep answered last. Neither snapshot is changed. Not held are:
 //   - targets that no alias sends requests to, as stopping a standby is everyday
 //     life;
-//   - instances in maintenance, or that a deployment replaced: that is
+//   - instances in maintenance or of zero weight, or that a deployment replaced: that is
 //     somebody's wish;
 //   - instances whose address and port another entry has now: requests would
 //     reach a stranger;
@@ -28,26 +29,20 @@ const DefaultHold = 60 * time.Second
 //     still reports passing ones of the service: it can be believed, so somebody
 //     stopped them. A live colour is never stopped on purpose and is held.
 func Keep(prev, next catalog.Snapshot, now time.Time, hold time.Duration) catalog.Snapshot {
-	out := next
 	who := &occupants{snapshot: next}
-	var services map[string]*catalog.Service // a copy, once something is held
-	for name, before := range prev.Services {
+	kept := next.Services.Edit()
+	// What is held differs from what was read, so that it is looked at each time.
+	for name := range cow.Differences(prev.Services, next.Services) {
+		before := prev.Services.At(name)
 		if before == nil {
 			continue
 		}
-		kept := keepService(before, next.Services[name], who, now, hold)
-		if kept == nil {
-			continue
+		if s := keepService(before, next.Services.At(name), who, now, hold); s != nil {
+			kept.Set(name, s)
 		}
-		if services == nil {
-			services = maps.Clone(next.Services)
-			if services == nil {
-				services = map[string]*catalog.Service{}
-			}
-			out.Services = services
-		}
-		services[name] = kept
 	}
+	out := next
+	out.Services = kept.Done()
 	return out
 }
 
@@ -89,8 +84,8 @@ func keepService(before, after *catalog.Service, who *occupants, now time.Time, 
 func lastGood(s *catalog.Service) map[catalog.Target][]catalog.Instance {
 	good := map[catalog.Target][]catalog.Instance{}
 	for _, i := range s.Instances {
-		if i.Routable() && s.Expects(i) {
-			good[i.Target] = append(good[i.Target], i)
+		if _, seen := good[i.Target]; !seen {
+			good[i.Target] = s.Answering(i.Target)
 		}
 	}
 	for t, h := range s.Held {
@@ -133,11 +128,7 @@ func getsRequests(s *catalog.Service, t catalog.Target) bool {
 }
 
 // answers tells whether t has an instance that gets requests.
-func answers(s *catalog.Service, t catalog.Target) bool {
-	return slices.ContainsFunc(s.Instances, func(i catalog.Instance) bool {
-		return i.Target == t && i.Routable() && s.Expects(i)
-	})
-}
+func answers(s *catalog.Service, t catalog.Target) bool { return len(s.Answering(t)) > 0 }
 
 // holdable leaves out the instances that are not to be held.
 func holdable(after *catalog.Service, who *occupants, good []catalog.Instance) []catalog.Instance {
@@ -145,7 +136,7 @@ func holdable(after *catalog.Service, who *occupants, good []catalog.Instance) [
 	for _, g := range good {
 		now, here := entryOf(after, g)
 		switch {
-		case here && now.Health == catalog.Maintenance, !after.Expects(g), who.replaced(g):
+		case here && (now.Health == catalog.Maintenance || now.ZeroWeight), !after.Expects(g), who.replaced(g):
 		case !here && g.Target.Colour == "" && nodeAnswers(after, g.Node):
 		default:
 			wanted = append(wanted, g)
@@ -178,7 +169,7 @@ type occupants struct {
 func (o *occupants) replaced(g catalog.Instance) bool {
 	if o.at == nil {
 		o.at = map[string][]catalog.Instance{}
-		for _, s := range o.snapshot.Services {
+		for _, s := range o.snapshot.Services.All() {
 			o.add(s)
 		}
 	}
@@ -206,10 +197,11 @@ func holdReason(after *catalog.Service, t catalog.Target, hold time.Duration) st
 }
 
 // holdEnds is when the first hold of a snapshot runs out, and zero when none is
-// held.
-func holdEnds(s catalog.Snapshot, hold time.Duration) time.Time {
+// held. read is the snapshot before Keep held anything.
+func holdEnds(read, kept catalog.Snapshot, hold time.Duration) time.Time {
 	var first time.Time
-	for _, service := range s.Services {
+	for name := range cow.Differences(read.Services, kept.Services) {
+		service := kept.Services.At(name)
 		if service == nil {
 			continue
 		}

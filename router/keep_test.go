@@ -10,13 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/catalog/cow"
 )
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 // changed is a snapshot after a change of its service, which is a copy.
 func changed(s catalog.Snapshot, change func(*catalog.Service)) catalog.Snapshot {
-	service := *s.Services["web"]
+	service := *s.Services.At("web")
 	service.Instances = slices.Clone(service.Instances)
 	service.Aliases = maps.Clone(service.Aliases)
 	service.Releases = maps.Clone(service.Releases)
@@ -24,7 +25,7 @@ func changed(s catalog.Snapshot, change func(*catalog.Service)) catalog.Snapshot
 		service.Releases = map[catalog.Target]catalog.Release{}
 	}
 	change(&service)
-	s.Services = map[string]*catalog.Service{"web": &service}
+	s.Services = cow.Of(map[string]*catalog.Service{"web": &service})
 	return s
 }
 
@@ -37,11 +38,11 @@ func all(health catalog.Health) func(*catalog.Service) {
 }
 
 func heldIDs(s catalog.Snapshot, t catalog.Target) []string {
-	if s.Services["web"] == nil {
+	if s.Services.At("web") == nil {
 		return nil
 	}
 	var ids []string
-	for _, i := range s.Services["web"].Held[t].Instances {
+	for _, i := range s.Services.At("web").Held[t].Instances {
 		ids = append(ids, i.ID)
 	}
 	return ids
@@ -57,10 +58,19 @@ func TestKeepHoldsWhatABadReadingTakesAway(t *testing.T) {
 	}{
 		{"nothing changed", good, nil},
 		{"all critical at once", changed(good, all(catalog.Critical)), three},
-		{"all warning at once", changed(good, all(catalog.Warning)), three},
+		{"all warning at once", changed(good, all(catalog.Warning)), nil},
+		{"all warning at once where that means no requests", changed(good, func(s *catalog.Service) {
+			all(catalog.Warning)(s)
+			s.Config.Warning = catalog.WarningNever
+		}), three},
+		{"all of zero weight", changed(good, func(s *catalog.Service) {
+			for i := range s.Instances {
+				s.Instances[i].ZeroWeight = true
+			}
+		}), nil},
 		{"all gone", changed(good, func(s *catalog.Service) { s.Instances = nil }), three},
 		{"the service itself is gone", catalog.Snapshot{}, three},
-		{"its entry is nil", catalog.Snapshot{Services: map[string]*catalog.Service{"web": nil}}, three},
+		{"its entry is nil", catalog.Snapshot{Services: cow.Of(map[string]*catalog.Service{"web": nil})}, three},
 		{"one is left", changed(good, func(s *catalog.Service) {
 			all(catalog.Critical)(s)
 			s.Instances[0].Health = catalog.Passing
@@ -79,40 +89,39 @@ func TestKeepHoldsWhatABadReadingTakesAway(t *testing.T) {
 		}), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			before := c.next.Services["web"]
+			before := c.next.Services.At("web")
 			kept := Keep(good, c.next, noon, time.Minute)
 			require.Equal(t, c.want, heldIDs(kept, bluePro))
-			require.Equal(t, before, c.next.Services["web"], "what was handed in is not changed")
+			require.Equal(t, before, c.next.Services.At("web"), "what was handed in is not changed")
 			table, _ := Build(kept, BuildOptions{Domain: "proxy.example"})
 			if c.want != nil {
-				require.Equal(t, noon, kept.Services["web"].Held[bluePro].Since)
-				require.NotEmpty(t, kept.Services["web"].Held[bluePro].Reason)
-				require.Len(t, table.pools[poolKey{"web", bluePro}].backends, len(c.want))
+				require.Equal(t, noon, kept.Services.At("web").Held[bluePro].Since)
+				require.NotEmpty(t, kept.Services.At("web").Held[bluePro].Reason)
+				require.Len(t, table.part("web").pool(bluePro).backends, len(c.want))
 			}
 		})
 	}
 }
 
 func TestKeepOfAnUncolouredTarget(t *testing.T) {
-	good := catalog.Snapshot{Services: map[string]*catalog.Service{"web": {Name: "web", Instances: []catalog.Instance{instanceOf(integ, "i1", 1)}}}}
-	kept := Keep(good, catalog.Snapshot{Services: map[string]*catalog.Service{"web": {Name: "web"}}}, noon, time.Minute)
+	good := catalog.Snapshot{Services: cow.Of(map[string]*catalog.Service{"web": {Name: "web", Instances: []catalog.Instance{instanceOf(integ, "i1", 1)}}})}
+	kept := Keep(good, catalog.Snapshot{Services: cow.Of(map[string]*catalog.Service{"web": {Name: "web"}})}, noon, time.Minute)
 	require.Equal(t, []string{"i1"}, heldIDs(kept, integ))
 	table, _ := Build(kept, BuildOptions{Domain: "proxy.example"})
 	m, ok := table.Lookup("web.integration.proxy.example", "/")
 	require.True(t, ok)
-	require.Len(t, m.Route.shares, 1)
+	require.Len(t, m.Route.split.able, 1)
 }
 
 func TestAnAddressThatSomebodyElseHasIsNotHeld(t *testing.T) {
 	good := snapshotOf(bluePro)
 	critical := changed(good, all(catalog.Critical))
 	stranger := func(change func(*catalog.Instance)) catalog.Snapshot {
-		i := good.Services["web"].Instances[0] // blue-0
+		i := good.Services.At("web").Instances[0] // blue-0
 		i.Service, i.ID = "mail", "mail-0"
 		change(&i)
 		s := critical
-		s.Services = maps.Clone(s.Services)
-		s.Services["mail"] = &catalog.Service{Name: "mail", Instances: []catalog.Instance{i}}
+		s = with(s, "mail", &catalog.Service{Name: "mail", Instances: []catalog.Instance{i}})
 		return s
 	}
 	for _, c := range []struct {
@@ -141,7 +150,7 @@ func TestAnAddressThatSomebodyElseHasIsNotHeld(t *testing.T) {
 func TestAnUncolouredTargetThatWasStoppedIsNotHeld(t *testing.T) {
 	testEnv := catalog.Target{Environment: "test"}
 	service := func(instances ...catalog.Instance) catalog.Snapshot {
-		return catalog.Snapshot{Services: map[string]*catalog.Service{"web": {Name: "web", Instances: instances}}}
+		return catalog.Snapshot{Services: cow.Of(map[string]*catalog.Service{"web": {Name: "web", Instances: instances}})}
 	}
 	other, gone := instanceOf(testEnv, "t1", 2), instanceOf(integ, "i1", 1)
 	far := gone
@@ -171,9 +180,9 @@ func TestAnUncolouredTargetThatWasStoppedIsNotHeld(t *testing.T) {
 func TestAHoldGoesOnAndEnds(t *testing.T) {
 	good, bad := snapshotOf(bluePro), changed(snapshotOf(bluePro), all(catalog.Critical))
 	kept := Keep(good, bad, noon, time.Minute)
-	require.Equal(t, noon.Add(time.Minute), holdEnds(kept, time.Minute))
+	require.Equal(t, noon.Add(time.Minute), holdEnds(bad, kept, time.Minute))
 	again := Keep(kept, bad, noon.Add(59*time.Second), time.Minute)
-	require.Equal(t, noon, again.Services["web"].Held[bluePro].Since, "a hold is not renewed")
+	require.Equal(t, noon, again.Services.At("web").Held[bluePro].Since, "a hold is not renewed")
 	require.Len(t, heldIDs(again, bluePro), 3)
 
 	over := Keep(again, bad, noon.Add(time.Minute), time.Minute)
@@ -183,7 +192,7 @@ func TestAHoldGoesOnAndEnds(t *testing.T) {
 
 	back := Keep(again, good, noon.Add(30*time.Second), time.Minute)
 	require.Empty(t, heldIDs(back, bluePro))
-	require.True(t, holdEnds(back, time.Minute).IsZero())
+	require.True(t, holdEnds(good, back, time.Minute).IsZero())
 }
 
 func TestASplitLeavesAHeldColour(t *testing.T) {
@@ -201,8 +210,8 @@ func TestASplitLeavesAHeldColour(t *testing.T) {
 	require.Len(t, heldIDs(kept, greenPro), 3)
 	table, _ := Build(kept, BuildOptions{Domain: "proxy.example"})
 	m, _ := table.Lookup("web.proxy.example", "/")
-	require.Len(t, m.Route.shares, 1)
-	require.Equal(t, bluePro, m.Route.shares[0].pool.target)
+	require.Len(t, m.Route.split.able, 1)
+	require.Equal(t, bluePro, m.Route.split.able[0].pool.target)
 }
 
 // scripted hands in what it is told to, and does not end by itself.
@@ -220,13 +229,13 @@ func TestRunEndsAHoldByItself(t *testing.T) {
 		source <- changed(snapshotOf(bluePro), all(catalog.Critical))
 		synctest.Wait()
 		var c Claim
-		require.Nil(t, r.Claim(&c, askWeb), "a held instance answers")
+		require.Nil(t, r.Claim(t.Context(), &c, askWeb), "a held instance answers")
 		c.Release(Class2xx)
 		time.Sleep(DefaultHold - time.Millisecond)
-		require.Nil(t, r.Claim(&c, askWeb))
+		require.Nil(t, r.Claim(t.Context(), &c, askWeb))
 		c.Release(Class2xx)
 		time.Sleep(time.Second)
-		answer := r.Claim(&c, askWeb)
+		answer := r.Claim(t.Context(), &c, askWeb)
 		require.NotNil(t, answer)
 		require.Equal(t, CodeNoInstance, answer.Code)
 		cancel()

@@ -148,7 +148,7 @@ func TestARouterThatEndsCutsWebSockets(t *testing.T) {
 func TestARouterThatEndsWaitsForWhatItCut(t *testing.T) {
 	w := startWhole(t, 0, web(catalog.PointTo(bluePro), instanceAt(t, refusing(t), bluePro, "b1")))
 	var cut router.Claim // of a connection that is no HTTP any more
-	require.Nil(t, w.router.Claim(&cut, router.Ask{Host: "web.proxy.example", Path: "/"}))
+	require.Nil(t, w.router.Claim(t.Context(), &cut, router.Ask{Host: "web.proxy.example", Path: "/"}))
 	w.stop()
 	require.Eventually(t, func() bool { return w.web()[:1] == "0" }, 5*time.Second, time.Millisecond)
 	time.Sleep(50 * time.Millisecond) // long enough for everything else to end

@@ -43,6 +43,7 @@ type meters struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	retries   *prometheus.CounterVec
+	asides    *prometheus.CounterVec
 	answers   map[string]prometheus.Counter // by code word
 }
 
@@ -51,6 +52,7 @@ type targetMeters struct {
 	requests [classes]prometheus.Counter
 	duration prometheus.Observer
 	retries  prometheus.Counter
+	asides   prometheus.Counter
 }
 
 func newMeters(reg prometheus.Registerer) (*meters, error) {
@@ -65,6 +67,9 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "teal_retries_total", Help: "Requests sent on to a target after another instance could not be reached.",
 		}, []string{"service", "target"}),
+		asides: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "teal_set_aside_total", Help: "Times that an instance of a target was set aside, as it did not answer.",
+		}, []string{"service", "target"}),
 		answers: map[string]prometheus.Counter{},
 	}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -73,7 +78,7 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 	for _, code := range codes {
 		m.answers[code] = answers.WithLabelValues(code)
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.durations, m.retries, answers} {
+	for _, c := range []prometheus.Collector{m.requests, m.durations, m.retries, m.asides, answers} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the router's metrics (give each router its own registry): %w", err)
 		}
@@ -86,6 +91,7 @@ func (m *meters) forTarget(key poolKey) *targetMeters {
 	t := &targetMeters{
 		duration: m.durations.WithLabelValues(key.service, target),
 		retries:  m.retries.WithLabelValues(key.service, target),
+		asides:   m.asides.WithLabelValues(key.service, target),
 	}
 	for c, name := range classNames {
 		t.requests[c] = m.requests.WithLabelValues(key.service, target, name)
@@ -98,6 +104,7 @@ func (m *meters) forget(key poolKey) {
 	m.requests.DeletePartialMatch(labels)
 	m.durations.Delete(labels)
 	m.retries.Delete(labels)
+	m.asides.Delete(labels)
 }
 
 func (t *targetMeters) done(c Class, took time.Duration) {
@@ -139,8 +146,8 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	s.router.ledger.each(func(key poolKey, n int64) {
-		gauge(s.inFlight, float64(n), key.service, key.target.String())
+	s.router.ledger.each(func(key poolKey, tally *targetTally) {
+		gauge(s.inFlight, float64(tally.inFlight()), key.service, key.target.String())
 	})
 	t := s.router.dispatch.table.Load()
 	if t == nil {
@@ -148,9 +155,9 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(s.applied, float64(t.snapshot.AliasIndex))
 	gauge(s.stale, s.router.staleFor(t.snapshot).Seconds())
-	gauge(s.problems, float64(len(t.problems)))
-	gauge(s.services, float64(len(t.snapshot.Services)))
-	for name, service := range t.snapshot.Services {
+	gauge(s.problems, float64(len(t.Problems())))
+	gauge(s.services, float64(t.snapshot.Services.Len()))
+	for name, service := range t.snapshot.Services.All() {
 		for _, target := range heldTargets(service) {
 			gauge(s.held, 1, name, target.String())
 		}

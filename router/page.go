@@ -65,8 +65,8 @@ func (p *pageHandler) data(r *http.Request) pageData {
 	data.Applied = t.snapshot.AliasIndex
 	data.Stale = p.router.staleFor(t.snapshot).Round(time.Second)
 	data.Services = p.router.viewer(t, r).services()
-	for _, problem := range t.problems {
-		if t.snapshot.Services[problem.Service] == nil {
+	for _, problem := range t.Problems() {
+		if t.snapshot.Services.At(problem.Service) == nil {
 			data.Problems = append(data.Problems, problem)
 		}
 	}

@@ -5,47 +5,6 @@ import (
 	"strings"
 )
 
-// paths are routes by path prefix. The zero value has none.
-type paths struct {
-	root   *Route
-	routes map[string]*Route // by prefix, "/cart/new": no closing slash
-	depth  int               // segments of the longest prefix
-}
-
-// add claims a prefix, and answers the route that has it already, if any.
-func (p *paths) add(prefix string, r *Route) *Route {
-	prefix = strings.TrimRight(prefix, "/")
-	if prefix == "" {
-		if p.root == nil {
-			p.root = r
-			return nil
-		}
-		return p.root
-	}
-	if taken := p.routes[prefix]; taken != nil {
-		return taken
-	}
-	if p.routes == nil {
-		p.routes = map[string]*Route{}
-	}
-	p.routes[prefix] = r
-	p.depth = max(p.depth, strings.Count(prefix, "/"))
-	return nil
-}
-
-// longest finds the route of the longest prefix that ends at a segment's border,
-// and how many segments that prefix has. path begins with a slash.
-func (p *paths) longest(path string) (route *Route, segments int) {
-	route = p.root
-	for at, d := 0, 1; d <= p.depth && at < len(path); d++ {
-		at = segmentEnd(path, at)
-		if r := p.routes[path[:at]]; r != nil {
-			route, segments = r, d
-		}
-	}
-	return route, segments
-}
-
 // segmentEnd is where the segment that begins with the slash at at ends.
 func segmentEnd(path string, at int) int {
 	if n := strings.IndexByte(path[at+1:], '/'); n >= 0 {

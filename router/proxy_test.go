@@ -72,7 +72,9 @@ func TestRoundRobin(t *testing.T) {
 	w := newWorld(t, nil)
 	a := instanceAt(t, upstream(t, "a").URL, bluePro, "a")
 	b := instanceAt(t, upstream(t, "b").URL, bluePro, "b")
-	w.apply(7, web(catalog.PointTo(bluePro), a, b))
+	service := web(catalog.PointTo(bluePro), a, b)
+	service.Config.Balance = catalog.RoundRobin
+	w.apply(7, service)
 	n := map[string]int{}
 	for range 10 {
 		_, body := w.get("web.proxy.example", "/")

@@ -32,6 +32,7 @@ type Options struct {
 
 	Preview        []netip.Prefix // may see targets no alias points at; nil for DefaultPreview, empty for nobody
 	FlipFrom       []netip.Prefix // may flip through the admin API; nil for DefaultFlipFrom, empty for nobody
+	Debug          []netip.Prefix // are told where answers come from; none by default
 	TrustedProxies []netip.Prefix // whose X-Forwarded-* are believed; none by default
 	Hold           time.Duration  // how long a last good view is kept; 0 for DefaultHold
 	Timeout        time.Duration  // until the first byte; 0 for DefaultTimeout
@@ -95,8 +96,8 @@ func New(opt Options) (*Router, error) {
 	}
 	r := &Router{
 		opt: opt, log: opt.Logger,
-		dispatch: &dispatch{preview: opt.Preview},
-		ledger:   newLedger(meters),
+		dispatch: &dispatch{preview: opt.Preview, debug: opt.Debug},
+		ledger:   newLedger(meters, opt.Now),
 		recheck:  make(chan struct{}, 1),
 	}
 	if err := opt.Registry.Register(newState(r)); err != nil {
@@ -121,8 +122,11 @@ func (r *Router) Admin() http.Handler { return r.admin }
 func (r *Router) InFlight() int64 { return r.ledger.total() }
 
 // Claim fills c with an instance that may serve what is asked, or answers why
-// there is none. The caller must release the claim.
-func (r *Router) Claim(c *Claim, ask Ask) *Answer { return r.dispatch.begin(c, ask) }
+// there is none. Where the alias is paused or the service has its fill, it waits,
+// as long as ctx lasts. The caller must release the claim.
+func (r *Router) Claim(ctx context.Context, c *Claim, ask Ask) *Answer {
+	return r.dispatch.begin(ctx, c, ask)
+}
 
 // Run watches the source and applies what it tells, until ctx ends. It returns
 // when all its goroutines have, with an error only if ctx had not ended.

@@ -1,31 +1,26 @@
 package router
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
 	"teal/catalog"
+	"teal/catalog/cow"
 )
 
 // Table is every route at one moment. It is immutable once published, and safe
-// for use by any number of goroutines.
+// for use by any number of goroutines. Tables share the parts of services that
+// did not change between them.
 type Table struct {
-	snapshot catalog.Snapshot
-	problems []catalog.Problem
-	domain   string
-	hosts    map[string]*paths // by host name in lower case
-	named    map[string]*Route // the path form, by "service@name"
-	anyHost  paths             // declared routes that name no host
-	pools    map[poolKey]*pool
-	parts    map[string]*part // by service
-}
-
-// part is what people are shown of one service.
-type part struct {
-	targets  []catalog.Target // ordered by name
-	listing  []Listing
-	problems []catalog.Problem
+	opt       BuildOptions
+	snapshot  catalog.Snapshot
+	parts     cow.Map[*part]  // by service
+	hosts     cow.Map[*Route] // stable URIs, by host name in lower case
+	named     cow.Map[*Route] // the path form, by "service@name"
+	sites     cow.Map[*site]  // declared routes by host name, "" for any host
+	wild      cow.Map[*site]  // those of "*.example.com", by ".example.com"
+	troubled  cow.Map[*part]  // the parts that have problems
+	contested cow.Map[*slot]  // declared routes that more than one service wants
 }
 
 // poolKey names a target of a service.
@@ -59,36 +54,65 @@ type Match struct {
 // without the query. It does not allocate, except for a path with escapes that
 // decides the route.
 func (t *Table) Lookup(host, path string) (Match, bool) {
-	site, known := byHost(t.hosts, host)
-	if known && site.depth == 0 {
-		return Match{Route: site.root}, true // the path decides nothing and goes on as it is
+	var buf [maxHost]byte
+	name, named := lowerHost(host, &buf)
+	stable := named && belowDomain(name, t.opt.Domain)
+	if stable {
+		if r, ok := t.hosts.Get(name); ok {
+			return Match{Route: r}, true // the path decides nothing and goes on as it is
+		}
+	}
+	var own *site
+	if named && !stable {
+		own, _ = t.sites.Get(name)
+		if own != nil && own.prefixes.Len() == 0 {
+			return Match{Route: own.root.holder().route}, true // likewise
+		}
 	}
 	plain, ok := plainPath(path)
 	if !ok {
 		return Match{Ambiguous: true}, false
 	}
-	if known {
-		if r, n := site.longest(plain); r != nil {
-			return declared(r, path, n), true
-		}
+	if r, n := t.longest(own, name, plain, stable); r != nil {
+		return declared(r, path, n), true
 	}
 	if r, bare := t.byName(plain); r != nil {
 		return Match{Route: r, Prefix: firstSegments(path, 1), Bare: bare}, true
 	}
-	if t.belowDomain(bareHost(host)) {
+	if stable || belowDomain(bareHost(host), t.opt.Domain) {
 		return Match{}, false // a stable URI of nobody is not another service's
 	}
-	if r, n := t.anyHost.longest(plain); r != nil {
+	if r, n := t.sites.At("").longest(plain); r != nil {
 		return declared(r, path, n), true
 	}
 	return Match{}, false
 }
 
+// longest asks the host's own site, then those of ever shorter wildcards.
+func (t *Table) longest(own *site, host, path string, stable bool) (*Route, int) {
+	if r, n := own.longest(path); r != nil || stable || t.wild.Len() == 0 {
+		return r, n
+	}
+	for {
+		dot := strings.IndexByte(host, '.')
+		if dot < 0 {
+			return nil, 0
+		}
+		host = host[dot:]
+		if s, ok := t.wild.Get(host); ok {
+			if r, n := s.longest(path); r != nil {
+				return r, n
+			}
+		}
+		host = host[1:]
+	}
+}
+
 // belowDomain tells whether a bare host, in any case, is a name below the
 // router's domain, where stable URIs are.
-func (t *Table) belowDomain(host string) bool {
-	dot := len(host) - len(t.domain) - 1
-	return t.domain != "" && dot >= 0 && host[dot] == '.' && strings.EqualFold(host[dot+1:], t.domain)
+func belowDomain(host, domain string) bool {
+	dot := len(host) - len(domain) - 1
+	return domain != "" && dot >= 0 && host[dot] == '.' && strings.EqualFold(host[dot+1:], domain)
 }
 
 func declared(r *Route, path string, segments int) Match {
@@ -101,28 +125,85 @@ func declared(r *Route, path string, segments int) Match {
 // byName reads the path form, /web@production/...
 func (t *Table) byName(plain string) (r *Route, bare bool) {
 	end := segmentEnd(plain, 0)
-	return t.named[plain[1:end]], end == len(plain)
+	if strings.IndexByte(plain[:end], '@') < 0 {
+		return nil, false
+	}
+	return t.named.At(plain[1:end]), end == len(plain)
 }
 
 // Listing is every way to reach a route, ordered by service.
 func (t *Table) Listing() []Listing {
 	var all []Listing
-	for _, service := range slices.Sorted(maps.Keys(t.parts)) {
-		all = append(all, t.parts[service].listing...)
+	for _, service := range t.parts.Keys() {
+		all = append(all, t.listing(service)...)
 	}
 	return all
 }
 
+// listing is every way to reach a service.
+func (t *Table) listing(service string) []Listing {
+	p := t.part(service)
+	all := slices.Clone(p.listing)
+	for _, c := range p.claims {
+		if t.slot(c).holder() == c {
+			all = append(all, Listing{Host: c.host, Path: slashed(c.prefix), Route: c.route})
+		}
+	}
+	return all
+}
+
+// slot is where a claim of this table stands.
+func (t *Table) slot(c *claim) *slot {
+	site := t.sites.At(c.host)
+	if suffix, ok := strings.CutPrefix(c.host, "*"); ok {
+		site = t.wild.At(suffix)
+	}
+	if c.prefix == "" {
+		return site.root
+	}
+	return site.prefixes.At(c.prefix)
+}
+
 // part is that of a service, an empty one where nothing is known of it.
 func (t *Table) part(service string) *part {
-	if p, ok := t.parts[service]; ok {
+	if p, ok := t.parts.Get(service); ok {
 		return p
 	}
 	return &part{}
 }
 
-// Problems is what was wrong with the snapshot the table was built from.
-func (t *Table) Problems() []catalog.Problem { return t.problems }
+// Problems is what was wrong with the snapshot the table was built from: what it
+// brought along, then what was found, ordered by service.
+func (t *Table) Problems() []catalog.Problem {
+	all := slices.Clone(t.snapshot.Problems)
+	found := t.contests()
+	for _, p := range t.troubled.All() {
+		found = append(found, p.problems...)
+	}
+	slices.SortStableFunc(found, func(a, b catalog.Problem) int { return strings.Compare(a.Service, b.Service) })
+	return append(all, found...)
+}
+
+// contests is the problems of those whose declared routes others have.
+func (t *Table) contests() []catalog.Problem {
+	var all []catalog.Problem
+	for _, key := range t.contested.Keys() {
+		s := t.contested.At(key)
+		for _, c := range s.claims[1:] {
+			all = append(all, c.contest(s.holder()))
+		}
+	}
+	return all
+}
+
+// problemsByService is Problems, to look them up.
+func (t *Table) problemsByService() map[string][]catalog.Problem {
+	by := map[string][]catalog.Problem{}
+	for _, p := range t.Problems() {
+		by[p.Service] = append(by[p.Service], p)
+	}
+	return by
+}
 
 // Snapshot is what the table was built from. It must not be changed.
 func (t *Table) Snapshot() catalog.Snapshot { return t.snapshot }
@@ -131,14 +212,14 @@ func (t *Table) Snapshot() catalog.Snapshot { return t.snapshot }
 // domain, an IP address or localhost.
 func (t *Table) ownHost(host string) bool {
 	host = strings.ToLower(bareHost(host))
-	return host == "localhost" || isIP(host) || (t.domain != "" && host == t.domain)
+	return host == "localhost" || isIP(host) || (t.opt.Domain != "" && host == t.opt.Domain)
 }
 
 // asked splits what a request asks for into service and name, to say what is
 // missing. It is empty where the request names no service.
 func (t *Table) asked(host, path string) (service, name string) {
 	host = strings.ToLower(bareHost(host))
-	if sub, ok := strings.CutSuffix(host, "."+t.domain); ok && t.domain != "" {
+	if sub, ok := strings.CutSuffix(host, "."+t.opt.Domain); ok && t.opt.Domain != "" {
 		service, name, _ = strings.Cut(sub, ".")
 		return service, name
 	}

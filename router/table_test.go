@@ -14,7 +14,7 @@ import (
 // shopSnapshot has web with both colours, and a shop that declares routes.
 func shopSnapshot() catalog.Snapshot {
 	s := snapshotOf(bluePro)
-	shop := *s.Services["web"]
+	shop := *s.Services.At("web")
 	shop.Name = "shop"
 	shop.Config.Routes = []catalog.Route{
 		{Host: "shop.example.com"},
@@ -23,7 +23,7 @@ func shopSnapshot() catalog.Snapshot {
 		{Path: "/shop", Strip: true},
 		{Path: "/shop/api"},
 	}
-	s.Services["shop"] = &shop
+	s = with(s, "shop", &shop)
 	return s
 }
 
@@ -151,7 +151,9 @@ func FuzzHost(f *testing.F) {
 		if len(bare) > len(host) {
 			t.Fatalf("%q from %q", bare, host)
 		}
-		_, found := byHost(map[string]int{strings.ToLower("Web.Example"): 1}, host)
+		var buf [maxHost]byte
+		name, _ := lowerHost(host, &buf)
+		found := name == "web.example"
 		if want := strings.EqualFold(bare, "web.example") && isASCII(bare); found != want {
 			t.Fatalf("%q: %v", host, found)
 		}
@@ -170,9 +172,9 @@ func isASCII(s string) bool {
 func BenchmarkLookup(b *testing.B) {
 	s := shopSnapshot()
 	for n := range 1000 {
-		one := *s.Services["web"]
+		one := *s.Services.At("web")
 		one.Name = fmt.Sprintf("web-%d", n)
-		s.Services[one.Name] = &one
+		s = with(s, one.Name, &one)
 	}
 	table, _ := Build(s, BuildOptions{Domain: "proxy.example"})
 	for _, c := range []struct{ name, host, path string }{
@@ -192,11 +194,11 @@ func BenchmarkLookup(b *testing.B) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	s := catalog.Snapshot{Services: map[string]*catalog.Service{}}
+	s := catalog.Snapshot{}
 	for n := range 1000 {
-		one := *snapshotOf(bluePro).Services["web"]
+		one := *snapshotOf(bluePro).Services.At("web")
 		one.Name = fmt.Sprintf("web-%d", n)
-		s.Services[one.Name] = &one
+		s = with(s, one.Name, &one)
 	}
 	b.ReportAllocs()
 	for b.Loop() {

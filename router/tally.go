@@ -6,158 +6,171 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/router/limit"
+	"teal/router/stream"
 )
 
-// ledger counts what is in flight, by target and instance. Its tallies live on
-// across tables: the same instance keeps the same counter, and an instance that
-// has gone keeps its own until nothing is in flight on it.
-type ledger struct {
-	meters *meters
+// serviceTally is what lives on of a service. Its maps are guarded by ledger.mu.
+type serviceTally struct {
+	now     func() time.Time
+	targets map[catalog.Target]*targetTally
+	gates   map[string]*limit.Gate // of the paused aliases
 
-	mu      sync.Mutex
-	targets map[poolKey]*targetTally
+	limiter atomic.Pointer[limit.Limiter] // nil without a limit
+	budget  atomic.Pointer[limit.Budget]  // of retries
+	percent int                           // that the budget was made with
 }
 
 // targetTally is what lives on of a target.
 type targetTally struct {
 	turn      atomic.Uint64 // round robin
-	meters    *targetMeters
+	handles   func() *targetMeters      // made for the first request: most targets never get one
+	streams   *stream.Registry          // those that may have to leave
 	instances map[string]*instanceTally // guarded by ledger.mu
+	live      bool                      // an alias sent requests to it when it was last looked at; likewise
 }
-
-// setAsideFor is how long an instance that could not be reached is passed over
-// before one request tries it again. A dead host costs each such request the
-// whole dialTimeout, until health checks notice.
-const setAsideFor = 5 * time.Second
 
 // instanceTally is what lives on of an instance.
 type instanceTally struct {
-	inFlight  atomic.Int64
-	notBefore atomic.Pointer[time.Time] // nil unless it was set aside
+	inFlight atomic.Int64
+	aside    limit.Aside
+	since    time.Time // when it was first seen; not changed
 }
 
-// setAside passes the instance over for a while.
-func (t *instanceTally) setAside() {
-	until := time.Now().Add(setAsideFor)
-	t.notBefore.Store(&until)
+// available tells whether the instance may have its turn.
+func (t *instanceTally) available() bool { return t.aside.Available(time.Now()) }
+
+func newServiceTally(now func() time.Time) *serviceTally {
+	return &serviceTally{now: now, targets: map[catalog.Target]*targetTally{}, gates: map[string]*limit.Gate{}}
 }
 
-// reached ends the setting aside.
-func (t *instanceTally) reached() {
-	if t.notBefore.Load() != nil {
-		t.notBefore.Store(nil)
+// bind gives a part, which is not published yet, its tallies.
+func (s *serviceTally) bind(p *part, m *meters, now time.Time) {
+	p.policy.tally = s
+	if s.percent != p.policy.budget {
+		s.percent = p.policy.budget
+		s.budget.Store(limit.NewBudget(s.percent, retryFloor, retriesSaved, s.now))
 	}
-}
-
-// available tells whether the instance may have its turn. When its time is over
-// that is true for one request only, the probe; the others pass it over until
-// that one has reached it, or for as long again.
-func (t *instanceTally) available() bool {
-	until := t.notBefore.Load()
-	if until == nil {
-		return true
+	s.limit(p.policy)
+	for name, r := range p.aliases {
+		if r.halt != nil && r.halt.kind == catalog.HaltPause {
+			r.halt.gate = s.gate(name, r.halt.maxQueue)
+		}
 	}
-	now := time.Now()
-	if now.Before(*until) {
-		return false
-	}
-	next := now.Add(setAsideFor)
-	return t.notBefore.CompareAndSwap(until, &next)
-}
-
-func newLedger(m *meters) *ledger {
-	return &ledger{meters: m, targets: map[poolKey]*targetTally{}}
-}
-
-// bind gives every pool and instance of a table its tally. The table must not
-// be published yet.
-func (l *ledger) bind(t *Table) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for key, p := range t.pools {
-		tally, ok := l.targets[key]
+	for target, pool := range p.pools {
+		tally, ok := s.targets[target]
 		if !ok {
-			tally = &targetTally{meters: l.meters.forTarget(key), instances: map[string]*instanceTally{}}
-			l.targets[key] = tally
+			tally = &targetTally{
+				handles: sync.OnceValue(func() *targetMeters { return m.forTarget(poolKey{p.name, target}) }), streams: stream.NewRegistry(stream.Clock{}), instances: map[string]*instanceTally{},
+			}
+			s.targets[target] = tally
 		}
-		p.tally = tally
-		for i := range p.backends {
-			p.backends[i].tally = tally.instance(p.backends[i].key)
-		}
+		tally.bind(pool, now)
 	}
 }
 
-func (t *targetTally) instance(key string) *instanceTally {
-	tally, ok := t.instances[key]
+// limit sets how many requests the service gets at once. What waits for a limit
+// that is no more goes on at its end.
+func (s *serviceTally) limit(p *policy) {
+	limiter := s.limiter.Load()
+	switch {
+	case p.maxInFlight == 0:
+		s.limiter.Store(nil)
+	case limiter == nil:
+		s.limiter.Store(limit.NewLimiter(p.maxInFlight, p.maxQueue))
+	default:
+		limiter.Resize(p.maxInFlight, p.maxQueue)
+	}
+}
+
+// gate is that of a paused alias, shut.
+func (s *serviceTally) gate(alias string, queue int) *limit.Gate {
+	g, ok := s.gates[alias]
 	if !ok {
-		tally = &instanceTally{}
-		t.instances[key] = tally
+		g = &limit.Gate{}
+		s.gates[alias] = g
 	}
-	return tally
+	g.Shut(queue)
+	return g
 }
 
-// prune forgets the tallies that the published table does not use and that have
-// nothing in flight. It must follow the publication: only then can no claim on
-// an older table become good any more.
-func (l *ledger) prune(published *Table) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for key, tally := range l.targets {
-		p, used := published.pools[key]
-		for instance, it := range tally.instances {
-			if it.inFlight.Load() == 0 && !(used && p.has(instance)) {
-				delete(tally.instances, instance)
+// openGates lets go whom the pauses held that are over; p is nil for a service
+// that has gone.
+func (s *serviceTally) openGates(p *part) {
+	for alias, g := range s.gates {
+		if p != nil {
+			if r, ok := p.aliases[alias]; ok && r.halt != nil && r.halt.gate == g {
+				continue
 			}
 		}
-		if !used && len(tally.instances) == 0 {
-			delete(l.targets, key)
-			l.meters.forget(key)
-		}
+		g.Open()
+		delete(s.gates, alias)
 	}
 }
 
-func (p *pool) has(instance string) bool {
+func (t *targetTally) bind(p *pool, now time.Time) {
+	p.tally = t
+	fresh := len(t.instances) == 0 // nobody is warm: all begin alike
 	for i := range p.backends {
-		if p.backends[i].key == instance {
-			return true
+		b := &p.backends[i]
+		tally, ok := t.instances[b.key]
+		if !ok {
+			tally = &instanceTally{since: now}
+			t.instances[b.key] = tally
+		}
+		b.tally = tally
+		if end := tally.since.Add(p.policy.slowStart); !fresh && end.After(now) && end.After(p.warmAt) {
+			p.warmAt = end
 		}
 	}
-	return false
 }
 
-// inFlight is how many requests a target has in flight, in all and by instance
-// key, those on instances that have gone included.
-func (l *ledger) inFlight(service string, target catalog.Target) (total int64, byInstance map[string]int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	byInstance = map[string]int64{}
-	tally, ok := l.targets[poolKey{service, target}]
-	if !ok {
-		return 0, byInstance
+// retire has streams leave a target that is no longer live, and lets them stay
+// where it is again.
+func (t *targetTally) retire(live bool, p *pool) {
+	switch {
+	case t.live && !live:
+		drain := DefaultDrain
+		if p != nil {
+			drain = p.policy.drain
+		}
+		t.streams.Retire(drain, spread(drain))
+	case live && !t.live:
+		t.streams.Keep()
 	}
-	for key, it := range tally.instances {
-		n := it.inFlight.Load()
-		byInstance[key] = n
-		total += n
-	}
-	return total, byInstance
+	t.live = live
 }
 
-// total is how many requests are in flight in all.
-func (l *ledger) total() (total int64) {
-	l.each(func(_ poolKey, inFlight int64) { total += inFlight })
+// The parts of a retry budget that no service need set.
+const (
+	retryFloor   = 10  // retries a second that a quiet service may have
+	retriesSaved = 100 // what a budget may save up for a bad moment
+)
+
+// spread is the window over which streams leave, so that their clients do not
+// all come back at once.
+func spread(drain time.Duration) time.Duration { return drain/2 + time.Second }
+
+// prune forgets the instances that p, nil for none, does not have and that have
+// nothing in flight. It is false while some of those have.
+func (t *targetTally) prune(p *pool) bool {
+	settled := true
+	for key, it := range t.instances {
+		switch {
+		case p != nil && p.has(key):
+		case it.inFlight.Load() == 0:
+			delete(t.instances, key)
+		default:
+			settled = false
+		}
+	}
+	return settled
+}
+
+// inFlight is how many requests the target has. The ledger's lock is held.
+func (t *targetTally) inFlight() (total int64) {
+	for _, it := range t.instances {
+		total += it.inFlight.Load()
+	}
 	return total
-}
-
-// each calls f with the requests in flight of every target.
-func (l *ledger) each(f func(key poolKey, inFlight int64)) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for key, tally := range l.targets {
-		var total int64
-		for _, it := range tally.instances {
-			total += it.inFlight.Load()
-		}
-		f(key, total)
-	}
 }

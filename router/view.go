@@ -84,17 +84,18 @@ type routeView struct {
 
 // viewer shows one table. It is made for each question.
 type viewer struct {
-	table  *Table
-	ledger *ledger
-	uris   uris
-	public bool // leave out what only preview networks may see
+	table    *Table
+	ledger   *ledger
+	problems map[string][]catalog.Problem // by service
+	uris     uris
+	public   bool // leave out what only preview networks may see
 }
 
 // viewer shows t to who asks.
 func (r *Router) viewer(t *Table, req *http.Request) viewer {
 	client := networks(r.opt.TrustedProxies).clientOf(req)
 	return viewer{
-		table: t, ledger: r.ledger, uris: uris{domain: t.domain, proxy: r.opt.ProxyAddr},
+		table: t, ledger: r.ledger, problems: t.problemsByService(), uris: uris{domain: t.opt.Domain, proxy: r.opt.ProxyAddr},
 		public: !r.dispatch.preview.has(client),
 	}
 }
@@ -102,8 +103,8 @@ func (r *Router) viewer(t *Table, req *http.Request) viewer {
 // services shows all services, ordered by name.
 func (v viewer) services() []serviceView {
 	views := []serviceView{}
-	for _, name := range slices.Sorted(maps.Keys(v.table.snapshot.Services)) {
-		if s := v.table.snapshot.Services[name]; s != nil {
+	for _, name := range v.table.snapshot.Services.Keys() {
+		if s := v.table.snapshot.Services.At(name); s != nil {
 			views = append(views, v.service(name, s))
 		}
 	}
@@ -116,7 +117,7 @@ func (v viewer) service(name string, s *catalog.Service) serviceView {
 		Name: name, Description: c.Description, Owner: c.Owner, Source: c.Source, Docs: c.Docs,
 		Default: s.DefaultAlias(), URI: v.uris.of(name, "", s.DefaultAlias()),
 		Routes: v.declared(name), Aliases: v.aliases(name, s), Targets: v.targets(name, s),
-		Problems: append([]catalog.Problem{}, v.table.part(name).problems...),
+		Problems: append([]catalog.Problem{}, v.problems[name]...),
 	}
 	return view
 }
@@ -184,7 +185,7 @@ func (v viewer) target(service string, s *catalog.Service, t catalog.Target) tar
 // instances shows the instances of a target: those of the catalogue, those held,
 // and those that have gone but still have requests.
 func (v viewer) instances(service string, s *catalog.Service, t catalog.Target, counts map[string]int64) []instanceView {
-	p := v.table.pools[poolKey{service, t}]
+	p := v.table.part(service).pool(t)
 	views, seen := []instanceView{}, map[string]bool{}
 	add := func(i catalog.Instance, held bool) {
 		key := instanceKey(&i)
@@ -233,7 +234,7 @@ func goneInstance(service string, t catalog.Target, key string, inFlight int64) 
 // declared shows the routes a service declares itself.
 func (v viewer) declared(service string) []routeView {
 	views := []routeView{}
-	for _, l := range v.table.part(service).listing {
+	for _, l := range v.table.listing(service) {
 		if l.Route.declared {
 			views = append(views, v.route(l))
 		}

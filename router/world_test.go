@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/catalog/cow"
 	"teal/router"
 )
 
@@ -76,10 +77,11 @@ func newWorld(t *testing.T, change func(*router.Options)) *world {
 // apply makes services the whole truth.
 func (w *world) apply(index uint64, services ...*catalog.Service) {
 	w.t.Helper()
-	s := catalog.Snapshot{AliasIndex: index, Services: map[string]*catalog.Service{}}
+	edit := cow.Map[*catalog.Service]{}.Edit()
 	for _, service := range services {
-		s.Services[service.Name] = service
+		edit.Set(service.Name, service)
 	}
+	s := catalog.Snapshot{AliasIndex: index, Services: edit.Done()}
 	select {
 	case w.source.snapshots <- s:
 		<-w.source.applied

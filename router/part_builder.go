@@ -6,71 +6,56 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"teal/catalog"
 )
 
-// serviceBuilder builds what belongs to one service.
-type serviceBuilder struct {
-	*builder
-	name    string
-	service *catalog.Service
-	pools   map[catalog.Target]*pool
-	targets []catalog.Target // of the pools, ordered by name
-	aliases map[string]*Route
-}
-
-func (b *serviceBuilder) problem(subject, format string, args ...any) {
-	b.builder.problem(b.name, subject, format, args...)
+// partBuilder builds a part.
+type partBuilder struct {
+	*part
+	opt BuildOptions
 }
 
 // addPools gathers the instances that get requests, by target. A held target's
 // are the held ones.
-func (b *serviceBuilder) addPools() {
+func (b *partBuilder) addPools() {
 	for n := range b.service.Instances {
 		i := &b.service.Instances[n]
-		p, ok := b.pool(i.Target, i.ID)
-		if _, held := b.service.Held[i.Target]; !ok || held {
-			continue
+		if _, ok := b.addPool(i.Target, i.ID); ok {
+			b.checkRelease(i)
 		}
-		if b.expected(i) && i.Routable() {
-			p.backends = append(p.backends, newBackend(i))
+	}
+	for t, p := range b.pools {
+		if _, held := b.service.Held[t]; !held {
+			p.addBackends(b.service.Answering(t))
 		}
 	}
 	for _, t := range sortedTargets(b.service.Held) {
-		if p, ok := b.pool(t, t.String()); ok {
-			b.addHeld(p)
+		if p, ok := b.addPool(t, t.String()); ok {
+			p.held = true
+			p.addBackends(slices.DeleteFunc(slices.Clone(b.service.Held[t].Instances), func(i catalog.Instance) bool {
+				return !b.service.Expects(i)
+			}))
 		}
 	}
 	for _, t := range sortedTargets(b.service.Releases) {
-		b.pool(t, t.String())
+		b.addPool(t, t.String())
 	}
 }
 
-func (b *serviceBuilder) addHeld(p *pool) {
-	for _, i := range b.service.Held[p.target].Instances {
-		if b.service.Expects(i) {
-			p.backends = append(p.backends, newBackend(&i))
-		}
-	}
-}
-
-func (b *serviceBuilder) expected(i *catalog.Instance) bool {
-	if b.service.Expects(*i) {
-		return true
-	}
-	if b.service.Releases[i.Target].State == catalog.Staging {
-		return false // a deployment is about to stop it
+// checkRelease says when an instance is of a release that its target no longer
+// holds, unless a deployment is about to stop it.
+func (b *partBuilder) checkRelease(i *catalog.Instance) {
+	if b.service.Expects(*i) || b.service.Releases[i.Target].State == catalog.Staging {
+		return
 	}
 	b.problem(i.ID, "instance %s on %s runs release %q, but %s of %s holds %q; it gets no requests. Deploy again, or remove the instance",
 		i.ID, i.Node, i.Release, i.Target, b.name, b.service.Releases[i.Target].ID)
-	return false
 }
 
-// pool is the target's pool, made on first use. It is refused, with a problem of
-// subject, to a target that could not be written and read again.
-func (b *serviceBuilder) pool(t catalog.Target, subject string) (*pool, bool) {
+// addPool is the target's pool, made on first use. It is refused, with a problem
+// of subject, to a target that could not be written and read again.
+func (b *partBuilder) addPool(t catalog.Target, subject string) (*pool, bool) {
 	if p, ok := b.pools[t]; ok {
 		return p, true
 	}
@@ -78,13 +63,12 @@ func (b *serviceBuilder) pool(t catalog.Target, subject string) (*pool, bool) {
 		b.problem(subject, "%q names no target, so nothing is sent there; a target is written like green-production or integration", t)
 		return nil, false
 	}
-	p := &pool{service: b.name, target: t}
+	p := &pool{service: b.name, target: t, policy: b.policy}
 	b.pools[t] = p
-	b.table.pools[poolKey{b.name, t}] = p
 	return p, true
 }
 
-func (b *serviceBuilder) addAliases() {
+func (b *partBuilder) addAliases() {
 	for _, name := range slices.Sorted(maps.Keys(b.service.Aliases)) {
 		if err := checkAlias(name); err != nil {
 			b.problem(name, "%v", err)
@@ -117,9 +101,12 @@ func checkAlias(name string) error {
 	return nil
 }
 
-func (b *serviceBuilder) addAlias(name string, v catalog.AliasValue) {
+func (b *partBuilder) addAlias(name string, v catalog.AliasValue) {
 	r := b.route(name, v)
 	r.Alias = name
+	if h, ok := b.service.Halts[name]; ok {
+		r.halt = newHalt(h)
+	}
 	b.aliases[name] = r
 	b.reachable(r)
 	for _, t := range v.Live() {
@@ -133,7 +120,7 @@ func (b *serviceBuilder) addAlias(name string, v catalog.AliasValue) {
 }
 
 // choices names the targets there are, for a sentence.
-func (b *serviceBuilder) choices() string {
+func (b *partBuilder) choices() string {
 	names := make([]string, 0, 2)
 	for _, t := range b.targets {
 		names = append(names, t.String())
@@ -145,7 +132,7 @@ func (b *serviceBuilder) choices() string {
 }
 
 // addTargets makes each target reachable by its own name.
-func (b *serviceBuilder) addTargets() {
+func (b *partBuilder) addTargets() {
 	for _, t := range b.targets {
 		if _, taken := b.aliases[t.String()]; taken {
 			continue // an uncoloured target's name is its alias
@@ -156,62 +143,30 @@ func (b *serviceBuilder) addTargets() {
 	}
 }
 
-// live tells whether some alias sends requests to t.
-func (b *serviceBuilder) live(t catalog.Target) bool {
-	for _, r := range b.aliases {
-		if r.Value.Sends(t) {
-			return true
-		}
-	}
-	return false
+func (b *partBuilder) route(name string, v catalog.AliasValue) *Route {
+	return &Route{Service: b.name, Name: name, Value: v, policy: b.policy, split: newSplit(v, b.pools)}
 }
-
-func (b *serviceBuilder) route(name string, v catalog.AliasValue) *Route {
-	r := &Route{Service: b.name, Name: name, Value: v, Timeout: b.opt.Timeout}
-	if ms := b.service.Config.TimeoutMS; ms > 0 {
-		r.Timeout = time.Duration(min(ms, maxTimeoutMS)) * time.Millisecond
-	}
-	b.share(r, func(t catalog.Target) bool { _, held := b.service.Held[t]; return !held })
-	if len(r.shares) == 0 {
-		b.share(r, func(catalog.Target) bool { return true })
-	}
-	return r
-}
-
-// share gives those targets of a route that are wanted their part. A held target
-// gets one only where no other can take its requests.
-func (b *serviceBuilder) share(r *Route, wanted func(catalog.Target) bool) {
-	for _, s := range r.Value.Shares {
-		if p, ok := b.pools[s.Target]; ok && wanted(s.Target) {
-			r.add(p, s.Weight)
-		}
-	}
-}
-
-// maxTimeoutMS keeps a configured timeout within what a Duration holds.
-const maxTimeoutMS = 24 * 60 * 60 * 1000
 
 // reachable makes a route reachable as <service>.<name>.<domain> and as
 // /<service>@<name>/.
-func (b *serviceBuilder) reachable(r *Route) {
+func (b *partBuilder) reachable(r *Route) {
 	b.host(b.name+"."+r.Name, r)
 	key := b.name + "@" + r.Name
-	b.table.named[key] = r
+	b.named[key] = r
 	b.list("", "/"+key+"/", r)
 }
 
-func (b *serviceBuilder) host(name string, r *Route) {
-	if b.table.domain == "" {
+func (b *partBuilder) host(name string, r *Route) {
+	if b.opt.Domain == "" {
 		return
 	}
-	host := name + "." + b.table.domain
-	b.table.hosts[host] = &paths{root: r}
+	host := name + "." + b.opt.Domain
+	b.hosts[host] = r
 	b.list(host, "/", r)
 }
 
-func (b *serviceBuilder) list(host, path string, r *Route) {
-	part := b.part(b.name)
-	part.listing = append(part.listing, Listing{Host: host, Path: path, Route: r})
+func (b *partBuilder) list(host, path string, r *Route) {
+	b.listing = append(b.listing, Listing{Host: host, Path: path, Route: r})
 }
 
 func sortedTargets[V any](m map[catalog.Target]V) []catalog.Target {

@@ -1,0 +1,43 @@
+package router
+
+import (
+	"net/http"
+	"net/netip"
+)
+
+// Ask is what decides where a request goes.
+type Ask struct {
+	Host   string     // the Host header
+	Path   string     // escaped, without the query
+	Peer   netip.Addr // who asks, behind trusted proxies
+	Header Fields     // nil for none
+}
+
+// Fields is the header of a request; http.Header is one.
+type Fields interface {
+	// Values are those of a field in any case; they are not changed.
+	Values(name string) []string
+}
+
+func (a *Ask) values(name string) []string {
+	if a.Header == nil {
+		return nil
+	}
+	return a.Header.Values(name)
+}
+
+// cookie is the value of a cookie, empty where there is none.
+func (a *Ask) cookie(name string) string {
+	for _, line := range a.values("Cookie") {
+		cookies, err := http.ParseCookie(line)
+		if err != nil {
+			continue
+		}
+		for _, c := range cookies {
+			if c.Name == name {
+				return c.Value
+			}
+		}
+	}
+	return ""
+}

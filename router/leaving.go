@@ -1,0 +1,35 @@
+package router
+
+import (
+	"io"
+	"net/http"
+	"strings"
+
+	"teal/router/stream"
+)
+
+// follow notes an answer that may have no end, so that it is ended politely when
+// its target is no longer live or the router ends. The function it answers takes
+// it off again.
+func (f *flight) follow(res *http.Response) (forget func()) {
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return f.followSocket(res)
+	}
+	kind := stream.KindOf(res.Header)
+	if kind == stream.Bytes {
+		return func() {} // a download is let finish
+	}
+	body := stream.NewBody(res.Body, kind, func() { f.cancel(stream.ErrLeft) }, 0, stream.Clock{})
+	res.Body = body
+	return f.claim.pool.tally.streams.Add(body)
+}
+
+func (f *flight) followSocket(res *http.Response) (forget func()) {
+	conn, ok := res.Body.(io.ReadWriteCloser)
+	if !ok || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") {
+		return func() {}
+	}
+	socket := stream.NewSocket(conn, 0, stream.Clock{})
+	res.Body = socket
+	return f.claim.pool.tally.streams.Add(socket)
+}

@@ -1,0 +1,61 @@
+package router
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"teal/catalog"
+)
+
+// cookiePrefix is that of the cookies which keep clients on their side of a
+// split, followed by the service's name.
+const cookiePrefix = "teal-"
+
+// ticket is what draws a client's side of a split. It is the same for the same
+// client on every router. fresh tells that the client does not know it yet.
+func (r *Route) ticket(ask *Ask) (ticket uint32, fresh bool) {
+	switch r.policy.sticky.By {
+	case catalog.StickyNone:
+		return rand.Uint32(), false
+	case catalog.StickyClient:
+		return hashed(ask.Peer.String()), false
+	case catalog.StickyHeader:
+		if values := ask.values(r.policy.sticky.Name); len(values) > 0 {
+			return hashed(strings.Join(values, ",")), false
+		}
+		return rand.Uint32(), false
+	}
+	if text := ask.cookie(r.cookieName()); text != "" {
+		if n, err := strconv.ParseUint(text, 16, 32); err == nil {
+			return uint32(n), false
+		}
+	}
+	return rand.Uint32(), true
+}
+
+func (r *Route) cookieName() string {
+	if name := r.policy.sticky.Name; name != "" {
+		return name
+	}
+	return cookiePrefix + r.Service
+}
+
+// hashed is the same in every process.
+func hashed(text string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(text))
+	return h.Sum32() * 0x9E3779B1 // the low bits of FNV change most; the high ones decide
+}
+
+// setCookie is the header that tells a client its ticket. It says nothing about
+// the client and opens nothing.
+func (r *Route) setCookie(ticket uint32) string {
+	c := http.Cookie{
+		Name: r.cookieName(), Value: strconv.FormatUint(uint64(ticket), 16),
+		Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	return c.String()
+}
