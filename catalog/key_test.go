@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,6 +49,8 @@ func TestParseRoute(t *testing.T) {
 		"Shop.example.com":          {Host: "shop.example.com", Path: "/"},
 		"shop.example.com/Cart/new": {Host: "shop.example.com", Path: "/Cart/new"},
 		"/cart":                     {Path: "/cart"},
+		"*.Shop.example.com/cart":   {Host: "*.shop.example.com", Path: "/cart"},
+		"*.internal":                {Host: "*.internal", Path: "/"},
 	} {
 		got, err := catalog.ParseRoute(text)
 		require.NoError(t, err)
@@ -55,6 +58,8 @@ func TestParseRoute(t *testing.T) {
 	}
 	for text, sentence := range map[string]string{
 		"": "is empty", "http://x/": "scheme", "x:80/": "not a host name", "x/../y": "plain", "x/a//b": "plain", "x/a?b": "plain", "x/%2e": "plain",
+		"*": "first label", "*/cart": "first label", "*.": "first label", "*..": "first label", "*..x": "first label", "*.*.x": "first label",
+		"a*.x": "first label", "*a.x": "first label", "a.*.x": "first label", "a.*": "first label", "**.x": "first label", "x/*": "no wildcard",
 	} {
 		_, err := catalog.ParseRoute(text)
 		require.ErrorContains(t, err, sentence, text)
@@ -63,6 +68,7 @@ func TestParseRoute(t *testing.T) {
 
 func FuzzParseRoute(f *testing.F) {
 	f.Add("shop.example.com/cart")
+	f.Add("*.shop.example.com/cart")
 	f.Fuzz(func(t *testing.T, s string) {
 		r, err := catalog.ParseRoute(s)
 		if err != nil {
@@ -71,6 +77,9 @@ func FuzzParseRoute(f *testing.F) {
 		again, err := catalog.ParseRoute(r.String())
 		require.NoError(t, err)
 		require.Equal(t, r, again)
+		name, _ := strings.CutPrefix(r.Host, "*.")
+		require.NotContains(t, name+r.Path, "*")
+		require.NotEqual(t, "*.", r.Host)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
@@ -38,10 +39,40 @@ func roundTrip[T any](t *testing.T, name string, record T, encoded []byte, parse
 	require.ErrorContains(t, err, "not the JSON of a")
 }
 
+// traffic has a value in every field.
+var traffic = catalog.Traffic{
+	TimeoutMS: 5000, ConnectTimeoutMS: 500, RequestTimeoutMS: 60000, DrainMS: 120000,
+	MaxBody: 10 << 20, MaxInFlight: 200, MaxQueue: 50, QueueMS: 2000,
+	Balance: catalog.RoundRobin, Warning: catalog.WarningNever, SlowStartMS: 30000,
+	Retry:  &catalog.Retry{Attempts: 2, BudgetPercent: 10},
+	Sticky: &catalog.Sticky{By: catalog.StickyHeader, Name: "X-Account"},
+	Preview: []catalog.PreviewRule{
+		{Alias: "production", Header: "X-Beta", Value: "1", Networks: []string{"10.0.0.0/8"}},
+		{Alias: "production", Cookie: "staff", Target: catalog.Target{Environment: "integration"}},
+	},
+	PreviewToken:    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+	TLS:             &catalog.UpstreamTLS{ServerName: "shop.internal", CA: "-----BEGIN CERTIFICATE-----\n", SkipVerify: true},
+	TCP:             []catalog.TCPRoute{{Port: 5432, Alias: "production"}, {SNI: "db.example.com", Alias: "production"}},
+	MaintenancePage: "<h1>Back soon</h1>",
+}
+
+func TestTrafficOfTheGoldenFileIsWhole(t *testing.T) {
+	for _, part := range []any{traffic, *traffic.Retry, *traffic.Sticky, *traffic.TLS} {
+		v := reflect.ValueOf(part)
+		for n := range v.NumField() {
+			require.False(t, v.Field(n).IsZero(), v.Type().Field(n).Name)
+		}
+	}
+}
+
 func TestRecords(t *testing.T) {
 	service := catalog.ServiceConfig{
 		Description: "The shop", Owner: "team shop", Source: "https://git.example/shop", Docs: "https://docs.example/shop",
-		Default: "production", Traffic: catalog.Traffic{TimeoutMS: 5000}, Routes: []catalog.Route{{Host: "shop.example.com", Path: "/", Alias: "production"}},
+		Default: "production", Traffic: traffic,
+		Routes: []catalog.Route{
+			{Host: "shop.example.com", Path: "/", Alias: "production"},
+			{Host: "*.shop.example.com", Path: "/cart", Alias: "production", Strip: true, Since: at},
+		},
 	}
 	roundTrip(t, "service", service, service.Encode(), catalog.ParseServiceConfig)
 

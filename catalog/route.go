@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// ParseRoute reads a declared route: "shop.example.com", "shop.example.com/cart"
-// or "/cart". Hosts lose their case, paths keep theirs.
+// ParseRoute reads a declared route: "shop.example.com", "shop.example.com/cart",
+// "*.shop.example.com", for all names below shop.example.com, or "/cart". Hosts
+// lose their case, paths keep theirs.
 func ParseRoute(s string) (Route, error) {
 	s = strings.TrimSpace(s)
 	host, path, _ := strings.Cut(s, "/")
@@ -20,8 +21,21 @@ func ParseRoute(s string) (Route, error) {
 		return Route{}, fmt.Errorf("route %q: %q is not a host name; a route has neither port nor user", s, host)
 	case strings.ContainsAny(path, "?#%") || strings.Contains("/"+path, "//") || hasDotSegment(path):
 		return Route{}, fmt.Errorf("route %q: the path must be plain: no query, no escapes, no empty, \".\" or \"..\" segment", s)
+	case strings.Contains(path, "*"):
+		return Route{}, fmt.Errorf("route %q: a path has no wildcard, as it leads to all that lies below it; write it without the *", s)
+	case !isPlainOrWild(host):
+		return Route{}, fmt.Errorf("route %q: a * is the whole first label of a host and has a name after it; write it like *.shop.example.com", s)
 	}
 	return r, nil
+}
+
+// isPlainOrWild tells whether a host has no wildcard, or one where it may be.
+func isPlainOrWild(host string) bool {
+	name, wild := strings.CutPrefix(host, "*.")
+	if strings.Contains(name, "*") {
+		return false
+	}
+	return !wild || name != "" && name[0] != '.'
 }
 
 func hasDotSegment(path string) bool {

@@ -14,12 +14,16 @@ const (
 	ServiceColor       = "SERVICE_COLOR" // the same, as others spell it
 	ServiceRelease     = "SERVICE_RELEASE"
 	ServiceRevision    = "SERVICE_REVISION"
+	ServiceProtocol    = "SERVICE_PROTOCOL"
+	ServiceWeight      = "SERVICE_WEIGHT" // becomes MetaWeight, as any attribute becomes meta
 
-	ServiceCheckHTTP         = "SERVICE_CHECK_HTTP"
-	ServiceCheckTCP          = "SERVICE_CHECK_TCP"
-	ServiceCheckInterval     = "SERVICE_CHECK_INTERVAL"
-	ServiceCheckTimeout      = "SERVICE_CHECK_TIMEOUT"
-	ServiceCheckDockerHealth = "SERVICE_CHECK_DOCKER_HEALTH"
+	ServiceCheckHTTP          = "SERVICE_CHECK_HTTP"
+	ServiceCheckHTTPS         = "SERVICE_CHECK_HTTPS"
+	ServiceCheckTCP           = "SERVICE_CHECK_TCP"
+	ServiceCheckInterval      = "SERVICE_CHECK_INTERVAL"
+	ServiceCheckTimeout       = "SERVICE_CHECK_TIMEOUT"
+	ServiceCheckTLSSkipVerify = "SERVICE_CHECK_TLS_SKIP_VERIFY"
+	ServiceCheckDockerHealth  = "SERVICE_CHECK_DOCKER_HEALTH"
 )
 
 // ServicePrefix begins every such label.

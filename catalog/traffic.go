@@ -1,5 +1,7 @@
 package catalog
 
+import "time"
+
 // Traffic is how requests to a service are treated, as far as the service wants
 // it different from the router's own defaults. It is part of its configuration.
 // Times are in milliseconds; 0 leaves the default.
@@ -27,6 +29,12 @@ type Traffic struct {
 	TCP             []TCPRoute   `json:"tcp,omitempty"`
 	MaintenancePage string       `json:"maintenance_page,omitempty"` // HTML, shown during maintenance
 }
+
+// The most that routers go along with.
+const (
+	MaxTrafficTime = 24 * time.Hour // of any of the times
+	MaxAttempts    = 5              // of Retry
+)
 
 // Balance is how the next instance of a target is chosen.
 type Balance string
@@ -75,7 +83,9 @@ type Sticky struct {
 // one of Networks, or in the router's preview networks where there are none, or
 // send the service's preview token.
 type PreviewRule struct {
-	Target   Target   `json:"target"`
+	// Target is where the requests go. Empty, it is whichever colour of the alias's
+	// environment is about to be flipped to: see Service.PreviewTarget.
+	Target   Target   `json:"target,omitzero"`
 	Alias    string   `json:"alias,omitempty"`    // whose requests; empty for the default alias
 	Header   string   `json:"header,omitempty"`   // the request has it
 	Cookie   string   `json:"cookie,omitempty"`   // the request has it

@@ -102,7 +102,7 @@ func (w *watch) conclude(s *survey, written map[uint64]bool, foreign int) {
 	if len(open) == 0 {
 		return
 	}
-	s.doubts, s.hurry = append(s.doubts, open...), len(w.tracked)
+	s.rush(open, len(w.tracked))
 	w.store.stats.count(func(s *WatchStats) { s.Sweeps++ })
 }
 

@@ -118,6 +118,7 @@ func (s *Store) connect(address string, conns int) (*api.Client, error) {
 	// socket has given a transport other than cfg's.
 	if t, ok := cfg.HttpClient.Transport.(*http.Transport); ok {
 		t.MaxConnsPerHost, t.MaxIdleConnsPerHost, t.DisableKeepAlives = conns, conns, false
+		t.DisableCompression = true // the agent is on this host, and packing costs a flip more than sending
 	}
 	cfg.HttpClient.Transport = s.followToken(cfg.TokenFile, deadlines{cfg.HttpClient.Transport})
 	return client, nil

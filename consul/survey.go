@@ -37,7 +37,8 @@ var errNoLeader = errors.New("the server that answered knows no leader")
 // survey follows all services by feeds that they share. The feed of checks that
 // do not pass tells of changed health. The catalogue tells that something was
 // registered; what it was, a census tells. Turns read every service now and then,
-// whatever the feeds tell. Its fields are run's own, but for backlog and wanted.
+// whatever the feeds tell. Its fields are run's own, but for the backlog and
+// the channels.
 type survey struct {
 	ctx     context.Context
 	end     context.CancelFunc
@@ -52,9 +53,10 @@ type survey struct {
 	asked     []uint64      // those that the census under way is to answer
 	wanted    chan struct{} // a census
 
-	round  []string // services whose turn comes in this round
-	hurry  int      // how many turns come fast, since no census could answer
-	doubts []uint64 // the questions that they are to answer
+	round   []string      // services whose turn comes in this round
+	hurry   int           // how many turns come fast, since no census could answer
+	doubts  []uint64      // the questions that they are to answer
+	hurried chan struct{} // tells that there is a hurry
 }
 
 // beginSurvey starts following all services at once.
@@ -62,7 +64,7 @@ func (w *watch) beginSurvey() {
 	ctx, end := context.WithCancel(w.ctx)
 	s := &survey{
 		ctx: ctx, end: end, backlog: newBacklog(), failed: map[string]int{},
-		stamps: map[string]stamp{}, wanted: make(chan struct{}, 1),
+		stamps: map[string]stamp{}, wanted: make(chan struct{}, 1), hurried: make(chan struct{}, 1),
 	}
 	w.survey = s
 	w.followChecks(s)

@@ -62,6 +62,10 @@ func TestTheTokenFileIsFollowed(t *testing.T) {
 	require.Equal(t, "fourth", shown(tokenCheck))
 	write("fifth")
 	require.Equal(t, "fifth", shown(tokenCheck))
+	write("sixth")
+	now = now.Add(tokenCheck)
+	_, _, _ = s.urgent.KV().List("x", nil) // no list comes, but what it is asked with counts
+	require.Equal(t, "sixth", last(), "all connections carry the token")
 	require.Equal(t, 1, strings.Count(log.String(), "can't be read"), "a failure is told once:\n%s", log.String())
 	require.NotContains(t, log.String(), "fifth", "tokens are secret")
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,9 +19,9 @@ import (
 	"teal/consul"
 )
 
-// troubled is an agent behind a gate that a test can hold against it. The gate
-// answers true when it has dealt with the request itself.
-func troubled(t *testing.T, gate func(http.ResponseWriter, *http.Request) bool) *consul.Store {
+// gated is the address of an agent behind a gate that a test can hold against
+// it. The gate answers true when it has dealt with the request itself.
+func gated(t *testing.T, gate func(http.ResponseWriter, *http.Request) bool) string {
 	target, err := url.Parse("http://" + embedded(t))
 	require.NoError(t, err)
 	proxy := httputil.NewSingleHostReverseProxy(target)
@@ -30,7 +31,16 @@ func troubled(t *testing.T, gate func(http.ResponseWriter, *http.Request) bool) 
 		}
 	}))
 	t.Cleanup(server.Close)
-	s, err := consul.New(consul.Options{Address: server.Listener.Addr().String(), WatchBudget: 1})
+	return server.Listener.Addr().String()
+}
+
+// troubled is a store whose agent is behind a gate.
+func troubled(t *testing.T, gate func(http.ResponseWriter, *http.Request) bool) *consul.Store {
+	return newStore(t, gated(t, gate))
+}
+
+func newStore(t *testing.T, addr string) *consul.Store {
+	s, err := consul.New(consul.Options{Address: addr, WatchBudget: 1})
 	require.NoError(t, err)
 	return s
 }
@@ -87,8 +97,47 @@ func TestAWriteThatHangsDoesNotCostTheSession(t *testing.T) {
 	require.Len(t, list, 1)
 }
 
-// A service above the budget whose poll fails once is stale only for so long.
-func TestOneFailedPollIsForgotten(t *testing.T) {
+// register makes services of one passing instance each.
+func register(t *testing.T, s *consul.Store, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		require.NoError(t, s.Register(t.Context(), catalog.Registration{
+			ID: name, Service: name, Address: "127.0.0.1", Port: 1, Tags: []string{"production", "blue"},
+			Checks: []catalog.Check{{ID: name + ":ttl", TTL: time.Hour, Initial: catalog.Passing}},
+		}))
+	}
+}
+
+// runWatch runs one until the test ends.
+func runWatch(t *testing.T, s *consul.Store) <-chan catalog.Snapshot {
+	t.Helper()
+	snapshots := make(chan catalog.Snapshot, 1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Watch(ctx, func(s catalog.Snapshot) { snapshots <- s }) }()
+	t.Cleanup(func() { cancel(); require.NoError(t, <-done) })
+	return snapshots
+}
+
+// await waits for a snapshot that is as wanted.
+func await(t *testing.T, snapshots <-chan catalog.Snapshot, what string, wanted func(catalog.Snapshot) bool) {
+	t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		select {
+		case s := <-snapshots:
+			if wanted(s) {
+				return
+			}
+		case <-limit:
+			require.FailNow(t, "no such snapshot came", what)
+		}
+	}
+}
+
+// A service that can't be read is stale only for so long, and keeps what was
+// known of it.
+func TestOneFailedReadIsForgotten(t *testing.T) {
 	var failing atomic.Bool
 	s := troubled(t, func(w http.ResponseWriter, r *http.Request) bool {
 		if failing.Load() && strings.HasSuffix(r.URL.Path, "/health/service/web-b") {
@@ -97,20 +146,93 @@ func TestOneFailedPollIsForgotten(t *testing.T) {
 		}
 		return false
 	})
-	for _, name := range []string{"web-a", "web-b"} {
-		require.NoError(t, s.Register(t.Context(), catalog.Registration{
-			ID: name, Service: name, Address: "127.0.0.1", Port: 1, Tags: []string{"production", "blue"},
-		}))
-	}
-	snapshots := make(chan catalog.Snapshot, 100)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- s.Watch(ctx, func(s catalog.Snapshot) { snapshots <- s }) }()
-	t.Cleanup(func() { cancel(); require.NoError(t, <-done) })
-
+	register(t, s, "web-a", "web-b")
+	snapshots := runWatch(t, s)
 	require.True(t, (<-snapshots).StaleSince.IsZero())
 	failing.Store(true)
-	require.False(t, (<-snapshots).StaleSince.IsZero())
+	require.NoError(t, s.Report(t.Context(), "web-b:ttl", catalog.Critical, ""))
+	await(t, snapshots, "what can't be read", func(s catalog.Snapshot) bool {
+		return !s.StaleSince.IsZero() && s.Services.At("web-b").Instances[0].Health == catalog.Passing
+	})
 	failing.Store(false)
-	require.True(t, (<-snapshots).StaleSince.IsZero())
+	await(t, snapshots, "what can be read again", func(s catalog.Snapshot) bool {
+		return s.StaleSince.IsZero() && s.Services.At("web-b").Instances[0].Health == catalog.Critical
+	})
+	require.Positive(t, s.WatchStats().Feeds[consul.FeedInstances].Errors)
+}
+
+// Above the budget no service has a query of its own, and below it each has.
+func TestTheWatchSwitchesAtTheBudget(t *testing.T) {
+	var own atomic.Int32 // queries of single services that wait now
+	s := troubled(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/health/service/") && r.URL.Query().Has("wait") {
+			own.Add(1)
+			context.AfterFunc(r.Context(), func() { own.Add(-1) })
+		}
+		return false
+	})
+	register(t, s, "web-a")
+	snapshots := runWatch(t, s)
+	<-snapshots
+	waiting := func(n int32) {
+		t.Helper()
+		require.Eventually(t, func() bool { return own.Load() == n }, 10*time.Second, time.Millisecond)
+	}
+	waiting(1)
+	register(t, s, "web-b", "web-c")
+	await(t, snapshots, "three services", func(s catalog.Snapshot) bool { return s.Services.Len() == 3 })
+	waiting(0)
+	require.NoError(t, s.Report(t.Context(), "web-a:ttl", catalog.Warning, ""))
+	await(t, snapshots, "a warning", func(s catalog.Snapshot) bool { return s.Services.At("web-a").Instances[0].Health == catalog.Warning })
+	require.EqualValues(t, 1, s.WatchStats().Switches)
+
+	for _, name := range []string{"web-a", "web-b", "web-c"} {
+		require.NoError(t, s.Deregister(t.Context(), name))
+	}
+	await(t, snapshots, "no service", func(s catalog.Snapshot) bool { return s.Services.Len() == 0 })
+	register(t, s, "web-d")
+	await(t, snapshots, "a service", func(s catalog.Snapshot) bool { return s.Services.Len() == 1 })
+	waiting(1)
+	require.EqualValues(t, 2, s.WatchStats().Switches)
+}
+
+// Whoever holds connections, a flip and a pause do not wait for one, and there
+// are never more than an agent's other clients can spare.
+func TestAFlipWaitsForNoConnection(t *testing.T) {
+	const callers, conns = 50, 32
+	var held, gaveUp atomic.Int32
+	addr := gated(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/health/service/slow") {
+			return false
+		}
+		held.Add(1)
+		<-r.Context().Done()
+		return true
+	})
+	s, other := newStore(t, addr), newStore(t, addr)
+	register(t, s, "web-a")
+	snapshots := runWatch(t, s)
+	<-snapshots
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var slow sync.WaitGroup
+	for range callers {
+		slow.Go(func() {
+			_, _ = s.Service(ctx, "slow")
+			gaveUp.Add(1)
+		})
+	}
+	defer slow.Wait()
+	defer cancel()
+	require.Eventually(t, func() bool { return held.Load() >= 10 }, 10*time.Second, time.Millisecond)
+	green := catalog.Target{Colour: catalog.Green, Environment: "production"}
+	_, err := other.Flip(t.Context(), catalog.Flip{Service: "web-a", Alias: "production", To: catalog.PointTo(green)})
+	require.NoError(t, err)
+	await(t, snapshots, "the flip", func(s catalog.Snapshot) bool {
+		return s.Services.At("web-a").Aliases["production"].Value.Sends(green)
+	})
+	require.NoError(t, other.Halt(t.Context(), "web-a", "production", catalog.Halt{Kind: catalog.HaltPause}))
+	await(t, snapshots, "the pause", func(s catalog.Snapshot) bool { return len(s.Services.At("web-a").Halts) == 1 })
+	require.Zero(t, gaveUp.Load(), "it came when a connection was free")
+	require.Less(t, held.Load(), int32(conns), "there are connections for all callers")
 }

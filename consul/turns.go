@@ -28,8 +28,29 @@ func (w *watch) takeTurns(s *survey) {
 		case <-s.ctx.Done():
 			return
 		case d := <-pause:
-			rest(s.ctx, d)
+			s.await(d)
 		}
+	}
+}
+
+// await waits for the next turn, or until there is a hurry.
+func (s *survey) await(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-s.ctx.Done():
+	case <-s.hurried:
+	case <-t.C:
+	}
+}
+
+// rush has every service read soon, as some of them may be what the open
+// questions are about.
+func (s *survey) rush(open []uint64, services int) {
+	s.doubts, s.hurry = append(s.doubts, open...), services
+	select {
+	case s.hurried <- struct{}{}:
+	default: // the turns know already
 	}
 }
 

@@ -162,7 +162,7 @@ func described(t *Table) string {
 	}
 	problems := messages(t.Problems())
 	slices.Sort(problems)
-	return text.String() + strings.Join(problems, "\n")
+	return text.String() + describedTCP(t) + strings.Join(problems, "\n")
 }
 
 // TestStepsLeadWhereBuildDoes changes a snapshot at random: the table that follows
@@ -170,9 +170,9 @@ func described(t *Table) string {
 // same services.
 func TestStepsLeadWhereBuildDoes(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
-	opt := BuildOptions{Domain: "proxy.example"}
+	opt := BuildOptions{Domain: "proxy.example", TCPPorts: Ports{{1, 3}}}
 	hosts := []string{"", "x.example", "*.example", "y.x.example", "*.x.example", "proxy.example"}
-	paths := []string{"/", "/a", "/a/b", "/a/b/c", "/c"}
+	paths := []string{"/", "/a", "/a/b", "/a/b/c", "/c", "/d", "/e/f", "/g", "/h", "/i", "/j"}
 	s := catalog.Snapshot{}
 	table, _ := Build(s, opt)
 	for step := range 400 {
@@ -190,6 +190,7 @@ func TestStepsLeadWhereBuildDoes(t *testing.T) {
 					Host: hosts[rnd.IntN(len(hosts))], Path: paths[rnd.IntN(len(paths))], Since: noon.Add(time.Duration(rnd.IntN(3)) * time.Hour),
 				})
 			}
+			one.Config.TCP = someTCP(rnd)
 			edit.Set(name, &one)
 		}
 		s.Services = edit.Done()

@@ -34,7 +34,7 @@ func newPublisher(t testing.TB) *publisher {
 	m, err := newMeters(prometheus.NewRegistry())
 	require.NoError(t, err)
 	empty, _ := Build(catalog.Snapshot{}, BuildOptions{Domain: "proxy.example"})
-	return &publisher{dispatch: &dispatch{preview: DefaultPreview()}, ledger: newLedger(m, time.Now), table: empty}
+	return &publisher{dispatch: &dispatch{preview: DefaultPreview(), ending: newEnding()}, ledger: newLedger(m, time.Now), table: empty}
 }
 
 func (p *publisher) publish(s catalog.Snapshot) {

@@ -27,6 +27,9 @@ func bareHost(host string) string {
 // change, so that nothing is allocated; the result is good as long as buf is. It
 // is false for what is too long for a name.
 func lowerHost(host string, buf *[maxHost]byte) (string, bool) {
+	if isBareLower(host) {
+		return host, true // as nearly all are
+	}
 	host = bareHost(host)
 	if len(host) > maxHost {
 		return "", false
@@ -38,6 +41,19 @@ func lowerHost(host string, buf *[maxHost]byte) (string, bool) {
 		buf[i] = lower(host[i])
 	}
 	return unsafe.String(&buf[0], len(host)), true
+}
+
+// isBareLower tells in one go whether a host is what lowerHost would make of it.
+func isBareLower(host string) bool {
+	if host == "" || len(host) > maxHost || host[0] == '[' || host[len(host)-1] == '.' {
+		return false
+	}
+	for i := range len(host) {
+		if c := host[i]; c == ':' || (c >= 'A' && c <= 'Z') {
+			return false
+		}
+	}
+	return true
 }
 
 func hasUpper(s string) bool {

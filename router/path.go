@@ -29,6 +29,9 @@ func firstSegments(path string, n int) string {
 // that we and the service might read differently: with an empty or dot segment,
 // an escaped slash, dot or backslash, or a broken escape.
 func plainPath(path string) (string, bool) {
+	if isPlain(path) {
+		return path, true // as nearly all are
+	}
 	if path == "" || path[0] != '/' || strings.IndexByte(path, '\\') >= 0 || oddSegment(path) {
 		return "", false
 	}
@@ -47,6 +50,23 @@ func plainPath(path string) (string, bool) {
 	}
 	plain, err := url.PathUnescape(path)
 	return plain, err == nil
+}
+
+// isPlain tells in one go that a path is plain as it is. It may be false for some
+// that are.
+func isPlain(path string) bool {
+	if path == "" || path[0] != '/' {
+		return false
+	}
+	before := byte('/')
+	for i := 1; i < len(path); i++ {
+		c := path[i]
+		if c == '%' || c == '\\' || (before == '/' && (c == '/' || c == '.')) {
+			return false
+		}
+		before = c
+	}
+	return true
 }
 
 func ambiguousEscape(hi, lo byte) bool {

@@ -146,7 +146,7 @@ func (p *pool) warmed(a, b *backend) (*backend, *backend) {
 		return a, b
 	}
 	now := time.Now()
-	if now.After(p.warmAt) {
+	if !p.warming(now) {
 		return a, b
 	}
 	switch ca, cb := a.cold(now, p.policy.slowStart), b.cold(now, p.policy.slowStart); {
@@ -161,16 +161,29 @@ func (p *pool) warmed(a, b *backend) (*backend, *backend) {
 // cold is by chance true for an instance in its slow start: always at its
 // beginning, never at its end.
 func (b *backend) cold(now time.Time, window time.Duration) bool {
-	age := now.Sub(b.tally.since)
-	return age < window && rand.Float64() > max(minWarmth, float64(age)/float64(window))
+	warmth := b.warmth(now, window)
+	return warmth < 1 && rand.Float64() > warmth
 }
+
+// warmth is the share of its turns that an instance takes.
+func (b *backend) warmth(now time.Time, window time.Duration) float64 {
+	age := now.Sub(b.tally.since)
+	if age >= window {
+		return 1
+	}
+	return max(minWarmth, float64(age)/float64(window))
+}
+
+// warming tells whether an instance may be in its slow start.
+func (p *pool) warming(now time.Time) bool { return !now.After(p.warmAt) }
 
 // minWarmth is the share of its turns that even the newest instance takes.
 const minWarmth = 0.1
 
-// lighter puts the one first that has fewer requests for its weight.
+// lighter puts the one first that has fewer requests for its weight. Where both
+// have as many it is the one drawn first, so that the weights decide.
 func (p *pool) lighter(a, b *backend) (first, second *backend) {
-	if (b.tally.inFlight.Load()+1)*int64(a.weight) < (a.tally.inFlight.Load()+1)*int64(b.weight) {
+	if b.tally.inFlight.Load()*int64(a.weight) < a.tally.inFlight.Load()*int64(b.weight) {
 		return b, a
 	}
 	return a, b

@@ -17,16 +17,43 @@ import (
 // which for routes of any host has a child for each service.
 type site struct {
 	root     *slot           // of the prefix "/"
+	few      []prefix        // all of prefixes, the longest first, as long as they are few
 	prefixes cow.Map[*slot]  // "/cart/new": no closing slash
 	depths   [maxDepth]int32 // how many prefixes have that many segments, less one
 }
 
-// maxDepth is how many segments a declared prefix may have.
-const maxDepth = 32
+const (
+	// maxDepth is how many segments a declared prefix may have.
+	maxDepth = 32
+
+	// maxFew is how many prefixes are compared one by one, which for a few is
+	// quicker than to look them up.
+	maxFew = 8
+)
+
+// prefix is a declared prefix and where it leads.
+type prefix struct {
+	text     string
+	segments int
+	lead
+}
+
+// lead is where a declared route leads. What Lookup needs of the route lies
+// beside it, as to reach for the route itself is to wait for memory.
+type lead struct {
+	route *Route
+	strip bool
+}
 
 // slot is who wants one prefix of one host. It is immutable.
 type slot struct {
+	lead            // of the holder
 	claims []*claim // the first has it
+}
+
+func newSlot(claims []*claim) *slot {
+	r := claims[0].route
+	return &slot{lead{r, r.Strip}, claims}
 }
 
 // claim is a declared route that a service wants.
@@ -53,11 +80,11 @@ func (s *slot) holder() *claim { return s.claims[0] }
 // with adds a claim. Of one service the first stays, as it is its own doing.
 func (s *slot) with(c *claim) *slot {
 	if s == nil {
-		return &slot{claims: []*claim{c}}
+		return newSlot([]*claim{c})
 	}
 	claims := append(slices.Clone(s.claims), c)
 	slices.SortStableFunc(claims, (*claim).before)
-	return &slot{claims: claims}
+	return newSlot(claims)
 }
 
 // without is the slot less a claim; nil when nobody is left.
@@ -66,7 +93,7 @@ func (s *slot) without(c *claim) *slot {
 	if len(claims) == 0 {
 		return nil
 	}
-	return &slot{claims: claims}
+	return newSlot(claims)
 }
 
 // change is the site with another slot at a prefix, and that slot. It answers a
@@ -95,7 +122,23 @@ func (s *site) change(prefix string, f func(*slot) *slot) (*site, *slot) {
 		}
 	}
 	next.prefixes = edit.Done()
+	next.few = listed(next.prefixes)
 	return next.orNil(), slot
+}
+
+// listed is a few prefixes, the longest first; nil if they are more than a few.
+func listed(prefixes cow.Map[*slot]) []prefix {
+	if prefixes.Len() > maxFew {
+		return nil
+	}
+	var few []prefix
+	for text, slot := range prefixes.All() {
+		few = append(few, prefix{text, strings.Count(text, "/"), slot.lead})
+	}
+	slices.SortFunc(few, func(a, b prefix) int {
+		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text))
+	})
+	return few
 }
 
 func (s *site) orNil() *site {
@@ -107,12 +150,20 @@ func (s *site) orNil() *site {
 
 // longest finds the route of the longest prefix that ends at a segment's border,
 // and how many segments that prefix has. path begins with a slash.
-func (s *site) longest(path string) (route *Route, segments int) {
+func (s *site) longest(path string) (to lead, segments int) {
 	if s == nil {
-		return nil, 0
+		return lead{}, 0
 	}
 	if s.root != nil {
-		route = s.root.holder().route
+		to = s.root.lead
+	}
+	if s.prefixes.Len() <= maxFew {
+		for i := range s.few {
+			if p := &s.few[i]; p.holds(path) {
+				return p.lead, p.segments
+			}
+		}
+		return to, 0
 	}
 	left := s.prefixes.Len()
 	for at, d := 0, 0; left > 0 && d < maxDepth && at < len(path); d++ {
@@ -122,8 +173,14 @@ func (s *site) longest(path string) (route *Route, segments int) {
 		}
 		left -= int(s.depths[d])
 		if slot, ok := s.prefixes.Get(path[:at]); ok {
-			route, segments = slot.holder().route, d+1
+			to, segments = slot.lead, d+1
 		}
 	}
-	return route, segments
+	return to, segments
+}
+
+// holds tells whether a path is the prefix or goes on with a segment.
+func (p *prefix) holds(path string) bool {
+	n := len(p.text)
+	return strings.HasPrefix(path, p.text) && (len(path) == n || path[n] == '/')
 }

@@ -18,7 +18,9 @@ type Table struct {
 	hosts     cow.Map[*Route] // stable URIs, by host name in lower case
 	named     cow.Map[*Route] // the path form, by "service@name"
 	sites     cow.Map[*site]  // declared routes by host name, "" for any host
+	anyHost   *site           // that of "" in sites
 	wild      cow.Map[*site]  // those of "*.example.com", by ".example.com"
+	tcp       cow.Map[*slot]  // ports as ":5432" and TLS names, with "*.example.com"
 	troubled  cow.Map[*part]  // the parts that have problems
 	contested cow.Map[*slot]  // declared routes that more than one service wants
 }
@@ -56,7 +58,7 @@ type Match struct {
 func (t *Table) Lookup(host, path string) (Match, bool) {
 	var buf [maxHost]byte
 	name, named := lowerHost(host, &buf)
-	stable := named && belowDomain(name, t.opt.Domain)
+	stable := named && below(name, t.opt.Domain)
 	if stable {
 		if r, ok := t.hosts.Get(name); ok {
 			return Match{Route: r}, true // the path decides nothing and goes on as it is
@@ -66,46 +68,52 @@ func (t *Table) Lookup(host, path string) (Match, bool) {
 	if named && !stable {
 		own, _ = t.sites.Get(name)
 		if own != nil && own.prefixes.Len() == 0 {
-			return Match{Route: own.root.holder().route}, true // likewise
+			return Match{Route: own.root.route}, true // likewise
 		}
 	}
 	plain, ok := plainPath(path)
 	if !ok {
 		return Match{Ambiguous: true}, false
 	}
-	if r, n := t.longest(own, name, plain, stable); r != nil {
-		return declared(r, path, n), true
+	if to, n := t.longest(own, name, plain, stable); to.route != nil {
+		return declared(to, path, n), true
 	}
 	if r, bare := t.byName(plain); r != nil {
 		return Match{Route: r, Prefix: firstSegments(path, 1), Bare: bare}, true
 	}
-	if stable || belowDomain(bareHost(host), t.opt.Domain) {
+	if stable || (!named && belowDomain(bareHost(host), t.opt.Domain)) {
 		return Match{}, false // a stable URI of nobody is not another service's
 	}
-	if r, n := t.sites.At("").longest(plain); r != nil {
-		return declared(r, path, n), true
+	if to, n := t.anyHost.longest(plain); to.route != nil {
+		return declared(to, path, n), true
 	}
 	return Match{}, false
 }
 
 // longest asks the host's own site, then those of ever shorter wildcards.
-func (t *Table) longest(own *site, host, path string, stable bool) (*Route, int) {
-	if r, n := own.longest(path); r != nil || stable || t.wild.Len() == 0 {
-		return r, n
+func (t *Table) longest(own *site, host, path string, stable bool) (lead, int) {
+	if to, n := own.longest(path); to.route != nil || stable || t.wild.Len() == 0 {
+		return to, n
 	}
 	for {
 		dot := strings.IndexByte(host, '.')
 		if dot < 0 {
-			return nil, 0
+			return lead{}, 0
 		}
 		host = host[dot:]
 		if s, ok := t.wild.Get(host); ok {
-			if r, n := s.longest(path); r != nil {
-				return r, n
+			if to, n := s.longest(path); to.route != nil {
+				return to, n
 			}
 		}
 		host = host[1:]
 	}
+}
+
+// below tells whether a host is a name below a domain, both in lower case.
+func below(host, domain string) bool {
+	dot := len(host) - len(domain) - 1
+	return domain != "" && dot >= 0 && host[dot] == '.' && host[dot+1:] == domain
 }
 
 // belowDomain tells whether a bare host, in any case, is a name below the
@@ -115,11 +123,11 @@ func belowDomain(host, domain string) bool {
 	return domain != "" && dot >= 0 && host[dot] == '.' && strings.EqualFold(host[dot+1:], domain)
 }
 
-func declared(r *Route, path string, segments int) Match {
-	if !r.Strip {
-		return Match{Route: r}
+func declared(to lead, path string, segments int) Match {
+	if !to.strip {
+		return Match{Route: to.route}
 	}
-	return Match{Route: r, Prefix: firstSegments(path, segments)}
+	return Match{Route: to.route, Prefix: firstSegments(path, segments)}
 }
 
 // byName reads the path form, /web@production/...
@@ -193,13 +201,13 @@ func (t *Table) contests() []catalog.Problem {
 			all = append(all, c.contest(s.holder()))
 		}
 	}
-	return all
+	return append(all, t.tcpContests()...)
 }
 
-// problemsByService is Problems, to look them up.
-func (t *Table) problemsByService() map[string][]catalog.Problem {
+// problemsByService is problems to look up.
+func problemsByService(problems []catalog.Problem) map[string][]catalog.Problem {
 	by := map[string][]catalog.Problem{}
-	for _, p := range t.Problems() {
+	for _, p := range problems {
 		by[p.Service] = append(by[p.Service], p)
 	}
 	return by

@@ -1,99 +1,102 @@
 package cow
 
-import (
-	"maps"
-	"reflect"
-)
+import "slices"
 
 // Edit is a map being changed. It belongs to one goroutine.
 type Edit[V any] struct {
 	from    Map[V]
-	shards  []map[string]V // nil until the first change
-	copied  map[int]bool   // which of shards are our own; nil for all
-	changed int            // the difference in entries
+	begun   bool
+	tree    tree[V]      // of from until the first change
+	groups  map[int]bool // which of the tree's groups are our own
+	own     map[int]int  // which of its shards are, and how many entries they have
+	changed int          // the difference in entries
 }
 
 // Get finds an entry, changes included.
 func (e *Edit[V]) Get(key string) (v V, ok bool) {
-	if e.shards == nil {
+	if !e.begun {
 		return e.from.Get(key)
 	}
-	v, ok = e.shards[shardOf(key, len(e.shards))][key]
-	return v, ok
+	h := hashOf(key)
+	return e.tree.shard(e.tree.of(h)).get(h, key)
 }
 
 // Set adds or replaces an entry.
 func (e *Edit[V]) Set(key string, v V) {
-	e.grow()
-	shard := e.own(key)
-	if _, had := shard[key]; !had {
+	e.begin()
+	if e.from.len+e.changed >= e.tree.len()*perShard {
+		e.grow()
+	}
+	h := hashOf(key)
+	n := e.tree.of(h)
+	s := e.tree.shard(n)
+	has, own := e.own[n]
+	if !own {
+		has = s.len()
+	}
+	if !own || 2*(has+1) > len(s) {
+		s = s.copy(has+1, nil)
+	}
+	if s.set(h, key, v) {
+		has++
 		e.changed++
 	}
-	shard[key] = v
+	e.put(n, s, has)
 }
 
 // Delete removes an entry, if there is one.
 func (e *Edit[V]) Delete(key string) {
-	if _, had := e.Get(key); had {
-		delete(e.own(key), key)
-		e.changed--
+	if _, had := e.Get(key); !had {
+		return
 	}
+	e.begin()
+	n := e.tree.of(hashOf(key))
+	s := e.tree.shard(n)
+	has := s.len() - 1
+	e.put(n, s.copy(has, func(one entry[V]) bool { return one.key != key }), has)
+	e.changed--
 }
 
 // Done is the changed map. The edit must not be used any more.
 func (e *Edit[V]) Done() Map[V] {
-	if e.shards == nil {
+	if !e.begun {
 		return e.from
 	}
-	return Map[V]{shards: e.shards, len: e.from.len + e.changed}
+	return Map[V]{tree: e.tree, len: e.from.len + e.changed}
 }
 
-// own is the shard of a key, for writing.
-func (e *Edit[V]) own(key string) map[string]V {
-	e.begin(max(1, len(e.from.shards)))
-	n := shardOf(key, len(e.shards))
-	if e.copied != nil && !e.copied[n] {
-		e.shards[n] = maps.Clone(e.shards[n])
-		e.copied[n] = true
-	}
-	if e.shards[n] == nil {
-		e.shards[n] = map[string]V{}
-	}
-	return e.shards[n]
-}
-
-func (e *Edit[V]) begin(shards int) {
-	if e.shards != nil {
+func (e *Edit[V]) begin() {
+	if e.begun {
 		return
 	}
-	e.shards = make([]map[string]V, shards)
-	copy(e.shards, e.from.shards)
-	e.copied = map[int]bool{}
+	e.begun, e.tree, e.groups, e.own = true, e.from.tree.copy(), map[int]bool{}, map[int]int{}
 }
 
-// grow spreads the entries over more shards when there are too many in each.
+// put replaces a shard by one of our own.
+func (e *Edit[V]) put(n int, s shard[V], has int) {
+	g := n / perGroup
+	if !e.groups[g] {
+		e.tree.groups[g] = slices.Clone(e.tree.groups[g])
+		e.groups[g] = true
+	}
+	e.tree.groups[g][n%perGroup] = s
+	e.own[n] = has
+}
+
+// grow spreads the entries over more shards.
 func (e *Edit[V]) grow() {
-	n := max(1, len(e.shards), len(e.from.shards))
-	if e.from.len+e.changed < n*perShard {
-		return
+	old := Map[V]{tree: e.tree}
+	e.tree = newTree[V](e.tree.len() * growth)
+	e.groups, e.own = map[int]bool{}, map[int]int{}
+	counts := make([]int, e.tree.len())
+	for k := range old.All() {
+		counts[e.tree.of(hashOf(k))]++
 	}
-	old := e.shards
-	if old == nil {
-		old = e.from.shards
+	for n, has := range counts {
+		e.put(n, shard[V](nil).copy(has+1, nil), has)
 	}
-	n *= growth
-	e.shards, e.copied = make([]map[string]V, n), nil
-	for i := range e.shards {
-		e.shards[i] = make(map[string]V, perShard/growth)
+	for k, v := range old.All() {
+		h := hashOf(k)
+		e.tree.shard(e.tree.of(h)).set(h, k, v)
 	}
-	for _, shard := range old {
-		for k, v := range shard {
-			e.shards[shardOf(k, n)][k] = v
-		}
-	}
-}
-
-// same tells whether two maps are one and the same.
-func same[V any](a, b map[string]V) bool {
-	return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
 }

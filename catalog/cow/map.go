@@ -13,7 +13,7 @@ import (
 const (
 	// perShard is how many entries a shard has at most, on average. It bounds what
 	// a change copies.
-	perShard = 128
+	perShard = 64
 
 	// growth is by how much the number of shards grows at a time.
 	growth = 2
@@ -26,8 +26,8 @@ var seed = maphash.MakeSeed()
 // Map is an immutable map with strings for keys. The zero value is empty. It may
 // be read from any goroutine.
 type Map[V any] struct {
-	shards []map[string]V // a power of two of them; none while it is empty
-	len    int
+	tree tree[V]
+	len  int
 }
 
 // Of is a map with the entries of m, which is not kept.
@@ -41,11 +41,8 @@ func Of[V any](m map[string]V) Map[V] {
 
 // Get finds an entry. It does not allocate.
 func (m Map[V]) Get(key string) (v V, ok bool) {
-	if len(m.shards) == 0 {
-		return v, false
-	}
-	v, ok = m.shards[shardOf(key, len(m.shards))][key]
-	return v, ok
+	h := hashOf(key)
+	return m.tree.shard(m.tree.of(h)).get(h, key)
 }
 
 // At is the entry of key, and zero where there is none.
@@ -60,9 +57,9 @@ func (m Map[V]) Len() int { return m.len }
 // All are the entries in no order.
 func (m Map[V]) All() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
-		for _, shard := range m.shards {
-			for k, v := range shard {
-				if !yield(k, v) {
+		for n := range m.tree.len() {
+			for _, one := range m.tree.shard(n) {
+				if one.hash != 0 && !yield(one.key, one.value) {
 					return
 				}
 			}
@@ -88,12 +85,13 @@ func (m Map[V]) Edit() *Edit[V] { return &Edit[V]{from: m} }
 // it costs little more than the changes.
 func Differences[V comparable](a, b Map[V]) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		if len(a.shards) != len(b.shards) {
+		if a.tree.len() != b.tree.len() {
 			differ(maps.Collect(a.All()), maps.Collect(b.All()), yield)
 			return
 		}
-		for i := range a.shards {
-			if !differ(a.shards[i], b.shards[i], yield) {
+		for n := range a.tree.len() {
+			x, y := a.tree.shard(n), b.tree.shard(n)
+			if !same(x, y) && !differ(x.entries(), y.entries(), yield) {
 				return
 			}
 		}
@@ -102,9 +100,6 @@ func Differences[V comparable](a, b Map[V]) iter.Seq[string] {
 
 // differ is false when yield wants no more.
 func differ[V comparable](a, b map[string]V, yield func(string) bool) bool {
-	if same(a, b) {
-		return true
-	}
 	for k, v := range a {
 		if w, ok := b[k]; (!ok || w != v) && !yield(k) {
 			return false
@@ -117,6 +112,3 @@ func differ[V comparable](a, b map[string]V, yield func(string) bool) bool {
 	}
 	return true
 }
-
-// shardOf is a mask away from the hash: n is a power of two.
-func shardOf(key string, n int) int { return int(maphash.String(seed, key) & uint64(n-1)) }

@@ -24,9 +24,8 @@ const (
 	// hold is short, so that tests see the end of it.
 	hold = time.Second
 
-	// watchBudget lets one service have a query of its own; which one, the
-	// alphabet decides. Every test then runs on both ways of watching.
-	watchBudget = 1
+	// noQueries is a watch budget that lets no service have a query of its own.
+	noQueries = -1
 )
 
 // Run runs the suite. newAgent answers the address of an agent, which may be
@@ -44,14 +43,8 @@ func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
 		"records need the lock":                         recordsNeedLock,
 		"deployments are listed oldest first":           deploymentsInOrder,
 		"a service is read whole":                       serviceReadWhole,
-		"the watch follows everything":                  watchFollows,
-		"an alias never arrives before its instances":   aliasAfterInstances,
-		"the first snapshot has every service":          firstSnapshotIsWhole,
-		"an alias that can't be read stays as it was":   unreadableAliasStays,
-		"a folder that is emptied is not believed yet":  emptiedFolderIsHeld,
-		"the watch does not echo":                       watchDoesNotEcho,
-		"the watch shows what it can't read":            watchShowsProblems,
 		"a router's record lives as long as it runs":    routerRecord,
+		"an alias is halted and resumed":                haltAndResume,
 		"a registration is read back as written":        registration,
 		"a service configuration is written if other":   serviceConfig,
 		"what a check says is reported and read":        reportedCheck,
@@ -60,7 +53,21 @@ func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
 		"a request to drain is told and settled":        drainRequest,
 		"a host's record is written if other":           hostRecord,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t))) })
+		t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t), 0)) })
+	}
+	for name, test := range map[string]func(*testing.T, *world){
+		"the watch follows everything":                 watchFollows,
+		"an alias never arrives before its instances":  aliasAfterInstances,
+		"the first snapshot has every service":         firstSnapshotIsWhole,
+		"an instance without checks is found":          uncheckedIsFound,
+		"an alias that can't be read stays as it was":  unreadableAliasStays,
+		"a folder that is emptied is not believed yet": emptiedFolderIsHeld,
+		"the end of the last halt is believed at once": haltEnds,
+		"the watch does not echo":                      watchDoesNotEcho,
+		"the watch shows what it can't read":           watchShowsProblems,
+	} {
+		t.Run(name+", each service by its own query", func(t *testing.T) { test(t, newWorld(t, newAgent(t), 0)) })
+		t.Run(name+", all services by common feeds", func(t *testing.T) { test(t, newWorld(t, newAgent(t), noQueries)) })
 	}
 }
 
@@ -73,7 +80,7 @@ type world struct {
 	service string
 }
 
-func newWorld(t *testing.T, addr string) *world {
+func newWorld(t *testing.T, addr string, watchBudget int) *world {
 	t.Helper()
 	name := "adapter-" + strings.ToLower(rand.Text()[:10])
 	store, err := consul.New(consul.Options{Address: addr, Prefix: name, WatchBudget: watchBudget, Hold: hold})

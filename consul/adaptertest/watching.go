@@ -2,6 +2,7 @@ package adaptertest
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -107,11 +108,12 @@ func routerRecord(t *testing.T, w *world) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- announcer.Run(ctx) }()
-	require.NoError(t, announcer.Announce(t.Context(), catalog.RouterRecord{ID: "r1", Applied: 1}))
-	require.NoError(t, announcer.Announce(t.Context(), catalog.RouterRecord{ID: "r1", Applied: 2}))
-	list, err := w.Routers(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, []catalog.RouterRecord{{ID: "r1", Applied: 2}}, list)
+	for applied := range uint64(3) { // it is there before it has applied anything
+		require.NoError(t, announcer.Announce(t.Context(), catalog.RouterRecord{ID: "r1", Applied: applied}))
+		list, err := w.Routers(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []catalog.RouterRecord{{ID: "r1", Applied: applied}}, list)
+	}
 
 	sessions, _, err := w.api.Session().List(nil)
 	require.NoError(t, err)
@@ -129,7 +131,7 @@ func routerRecord(t *testing.T, w *world) {
 
 	cancel()
 	require.NoError(t, <-done)
-	list, err = w.Routers(t.Context())
+	list, err := w.Routers(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, list)
 }
@@ -156,10 +158,6 @@ func (w *world) named(service string) *world {
 }
 
 func aliasAfterInstances(t *testing.T, w *world) {
-	first := w.named(w.service + "-a") // takes the one query there is
-	first.instance(t, "i", blue, "1", api.HealthPassing)
-	first.awaitInstance(t, "i", catalog.Passing)
-	w = w.named(w.service + "-b")
 	w.instance(t, "b", blue, "1", api.HealthPassing)
 	w.awaitInstance(t, "b", catalog.Passing)
 	w.put(t, w.keys.Alias(w.service, "production"), "blue-production")
@@ -173,6 +171,36 @@ func aliasAfterInstances(t *testing.T, w *world) {
 		return s.Services.At(w.service).Aliases["production"].Value.Sends(green)
 	})
 	require.Len(t, moved.Services.At(w.service).Passing(green), 1, "the alias came before the instances it points at")
+}
+
+// uncheckedIsFound registers and changes what no feed of checks tells of.
+func uncheckedIsFound(t *testing.T, w *world) {
+	for n := range 10 { // so that its turn would come too late
+		w.named(fmt.Sprintf("%s-%d", w.service, n)).instance(t, "i", blue, "1", api.HealthPassing)
+	}
+	w = w.named(w.service + "-z")
+	w.instance(t, "a", blue, "1", api.HealthPassing)
+	w.awaitInstance(t, "a", catalog.Passing)
+	snapshots := w.watch(t)
+	require.Len(t, (<-snapshots).Services.At(w.service).Instances, 1)
+
+	bare := catalog.Registration{
+		ID: w.service + "b", Service: w.service, Address: "127.0.0.1", Port: 81,
+		Tags: []string{"production", "blue"}, Meta: map[string]string{catalog.MetaRelease: "1"},
+	}
+	t.Cleanup(func() { _ = w.Deregister(context.WithoutCancel(t.Context()), bare.ID) })
+	require.NoError(t, w.Register(t.Context(), bare))
+	await(t, snapshots, "an instance without checks", func(s catalog.Snapshot) bool {
+		return len(s.Services.At(w.service).Instances) == 2
+	})
+	bare.Meta[catalog.MetaRelease] = "2"
+	require.NoError(t, w.Register(t.Context(), bare))
+	await(t, snapshots, "another release", func(s catalog.Snapshot) bool {
+		list := s.Services.At(w.service).Instances
+		return len(list) == 2 && list[1].Release == "2"
+	})
+	require.NoError(t, w.Deregister(t.Context(), bare.ID))
+	await(t, snapshots, "one instance", func(s catalog.Snapshot) bool { return len(s.Services.At(w.service).Instances) == 1 })
 }
 
 func firstSnapshotIsWhole(t *testing.T, w *world) {
@@ -191,12 +219,15 @@ func unreadableAliasStays(t *testing.T, w *world) {
 	w.put(t, w.keys.Alias(w.service, "production"), "blue-production")
 	w.put(t, w.keys.Release(w.service, blue), `{"release":"1"}`)
 	w.put(t, w.keys.Service(w.service), `{"description":"hello"}`)
+	w.put(t, w.keys.Halt(w.service, "production"), `{"kind":"pause"}`)
 	snapshots := w.watch(t)
 	<-snapshots
 	w.put(t, w.keys.Alias(w.service, "production"), "blue production")
 	w.put(t, w.keys.Release(w.service, blue), "{")
 	w.put(t, w.keys.Service(w.service), "{")
-	s := await(t, snapshots, "three problems", func(s catalog.Snapshot) bool { return len(s.Problems) == 3 }).Services.At(w.service)
+	w.put(t, w.keys.Halt(w.service, "production"), "{")
+	s := await(t, snapshots, "four problems", func(s catalog.Snapshot) bool { return len(s.Problems) == 4 }).Services.At(w.service)
+	require.Equal(t, catalog.HaltPause, s.Halts["production"].Kind)
 	require.True(t, s.Aliases["production"].Value.Sends(blue))
 	require.Equal(t, "1", s.Releases[blue].ID)
 	require.Equal(t, "hello", s.Config.Description)
