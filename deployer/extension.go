@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ func (r *reader) extension(spec *Spec, project *types.Project) {
 		return
 	}
 	x := top.mapping("service", "part", "port", "description", "owner", "source", "docs", "release",
-		"check", "settle", "timeout", "drain", "routes", "environments")
+		"check", "settle", "timeout", "drain", "protocol", "traffic", "routes", "tcp", "preview", "environments")
 	spec.Description, spec.Owner = x["description"].text(), x["owner"].text()
 	spec.Source, spec.Docs = x["source"].text(), x["docs"].text()
 	spec.Release = x["release"].release()
@@ -31,11 +32,32 @@ func (r *reader) extension(spec *Spec, project *types.Project) {
 	spec.Settle = x["settle"].duration(0, DefaultSettle)
 	spec.Timeout = x["timeout"].duration(time.Millisecond, DefaultTimeout)
 	spec.Drain = x["drain"].duration(0, DefaultDrain)
-	spec.Routes = x["routes"].routes()
+	spec.Protocol = x["protocol"].protocol()
+	spec.Traffic = x["traffic"].traffic()
+	spec.Routes, spec.TCP, spec.Preview = x["routes"].routes(), x["tcp"].tcpRoutes(), x["preview"].previews()
 	spec.Routed = x["part"].routedPart(spec.Parts)
 	spec.Port = x["port"].routedPort(spec.Parts, spec.Routed)
 	spec.Service = x["service"].serviceName(spec, project)
 	spec.Environments = x["environments"].environments()
+	r.checkPreviews(spec)
+	r.checkTogether(spec, x)
+}
+
+// checkTogether looks at settings that mean something only with others.
+func (r *reader) checkTogether(spec *Spec, x fields) {
+	switch {
+	case spec.Traffic.DrainMS == 0 && x["drain"].value != nil:
+		spec.Traffic.DrainMS = min(spec.Drain, catalog.MaxTrafficTime).Milliseconds()
+	case spec.Traffic.DrainMS > spec.Drain.Milliseconds():
+		r.warn([]string{Extension, "traffic", "timeouts", "drain"}, "streams may stay longer than a deployment waits for them (%s); raise %s.drain too for it to see them end", spec.Drain, Extension)
+	}
+	label := spec.routedLabels()[catalog.ServiceProtocol]
+	if label != "" && spec.Protocol != "" {
+		r.warn([]string{"services", spec.Routed, "labels", catalog.ServiceProtocol}, "part %s sets the label %s, which %s.protocol sets too; the latter counts", spec.Routed, catalog.ServiceProtocol, Extension)
+	}
+	if spec.Traffic.TLS != nil && cmp.Or(spec.Protocol, label) != catalog.ProtocolHTTPS {
+		r.warn([]string{Extension, "traffic", "tls"}, "the instances are not asked for TLS, as %s.protocol is not %s", Extension, catalog.ProtocolHTTPS)
+	}
 }
 
 func (f field) release() string {
@@ -164,45 +186,4 @@ func partNames(parts []Part) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-func (f field) environments() map[string]Environment {
-	all := map[string]Environment{}
-	entries := f.entries()
-	if _, ok := f.value.(map[string]any); len(entries) == 0 && (ok || f.value == nil) {
-		f.complain("there are no environments; add %s.environments with one and its hosts, such as production: {hosts: [unix:///var/run/docker.sock]}", Extension)
-	}
-	for _, name := range entries.keys() {
-		if err := catalog.CheckEnvironment(name); err != nil {
-			entries[name].complain("%s", err)
-			continue
-		}
-		all[name] = entries[name].environment(name)
-	}
-	return all
-}
-
-func (f field) environment(name string) Environment {
-	x := f.mapping("hosts", "replicas", "coloured", "routes")
-	env := Environment{
-		Name:     name,
-		Replicas: x["replicas"].number(1, maxReplicas, 1),
-		Coloured: x["coloured"].flag(true),
-		Routes:   x["routes"].routes(),
-	}
-	for _, item := range x["hosts"].texts() {
-		endpoint := item.text()
-		switch {
-		case endpoint == "":
-			item.complain("the host is empty; write an endpoint such as unix:///var/run/docker.sock or ssh://web-1")
-		case slices.Contains(env.Hosts, endpoint):
-			item.complain("host %s is listed twice; for more instances on it, raise replicas", endpoint)
-		default:
-			env.Hosts = append(env.Hosts, endpoint)
-		}
-	}
-	if _, ok := f.value.(map[string]any); x["hosts"].value == nil && (ok || f.value == nil) {
-		f.complain("environment %s has no hosts; add hosts: [unix:///var/run/docker.sock], or wherever its Docker engines are", name)
-	}
-	return env
 }

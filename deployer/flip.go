@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"teal/catalog"
 )
@@ -15,9 +14,8 @@ var errUnknownOutcome = errors.New("it is not known whether the flip went throug
 // flip points the alias at the new release, in one transaction with the records
 // that belong to it.
 func (r *run) flip(ctx context.Context) error {
-	change := func(old catalog.ServiceConfig) catalog.ServiceConfig { return serviceConfig(r.spec, r.env, old) }
-	if err := r.opt.Store.UpdateServiceConfig(ctx, r.record.Service, change); err != nil {
-		return fmt.Errorf("write the configuration of %s: %w", r.record.Service, err)
+	if err := r.declare(ctx); err != nil {
+		return err
 	}
 	to := catalog.PointTo(r.record.Target)
 	if pointsAt(r.alias, to) {
@@ -88,24 +86,4 @@ func (r *run) askWhetherFlipped(ctx context.Context, cause error) (uint64, error
 // flippedBy tells whether an alias points where a deployment flipped it.
 func flippedBy(s *catalog.Service, alias string, d catalog.Deployment) bool {
 	return s.Aliases[alias].Value.Sends(d.Target) && s.Flips[alias].Deployment == d.ID
-}
-
-// serviceConfig is the service's configuration after a deployment to env. Only
-// the routes of env's own alias change: other environments may run another
-// version of the file. Routes that the file gives in general are those of the
-// default alias, unless there is but one environment. It is pure.
-func serviceConfig(s *Spec, env Environment, config catalog.ServiceConfig) catalog.ServiceConfig {
-	config.Description, config.Owner, config.Source, config.Docs = s.Description, s.Owner, s.Source, s.Docs
-	wanted := env.Routes
-	if wanted == nil && (env.Name == config.DefaultAlias() || len(s.Environments) == 1) {
-		wanted = s.Routes
-	}
-	config.Routes = slices.DeleteFunc(slices.Clone(config.Routes), func(r catalog.Route) bool {
-		return r.Alias == env.Name || r.Alias == "" && env.Name == config.DefaultAlias()
-	})
-	for _, route := range wanted {
-		route.Alias = env.Name
-		config.Routes = append(config.Routes, route)
-	}
-	return config
 }

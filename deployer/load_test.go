@@ -141,7 +141,7 @@ func TestReleaseID(t *testing.T) {
 
 func TestPlanHost(t *testing.T) {
 	for _, tt := range []struct{ file, env string }{
-		{"full", "production"}, {"full", "integration"}, {"ports", "production"},
+		{"full", "production"}, {"full", "integration"}, {"ports", "production"}, {"traffic", "production"},
 	} {
 		t.Run(tt.file+" "+tt.env, func(t *testing.T) {
 			spec, err := deployer.Load(t.Context(), "testdata/spec/good/"+tt.file+".yml", nil)

@@ -145,11 +145,10 @@ func registrationLabels(s *Spec, part Part, p Placement) map[string]string {
 	if p.Revision != "" {
 		labels[catalog.ServiceRevision] = p.Revision
 	}
-	if s.Check.HTTP != "" {
-		labels[catalog.ServiceCheckHTTP] = s.Check.HTTP
-	} else {
-		labels[catalog.ServiceCheckTCP] = "true"
+	if s.Protocol != "" {
+		labels[catalog.ServiceProtocol] = s.Protocol
 	}
+	maps.Copy(labels, checkLabels(s))
 	if len(part.Ports) > 1 {
 		// The registrator would add the port to each name; one port is the service.
 		labels[catalog.ServicePortLabel(s.Port, "NAME")] = s.Service
@@ -160,6 +159,35 @@ func registrationLabels(s *Spec, part Part, p Placement) map[string]string {
 		}
 	}
 	return labels
+}
+
+// checkLabels tell how to find out whether an instance is well. A check over TLS
+// goes to an address, which no certificate names: it asks whether the instance
+// is well, and the routers verify who it is.
+func checkLabels(s *Spec) map[string]string {
+	switch {
+	case s.Check.HTTP == "":
+		return map[string]string{catalog.ServiceCheckTCP: strconv.FormatBool(true)}
+	case s.Protocol == catalog.ProtocolHTTPS:
+		return map[string]string{
+			catalog.ServiceCheckHTTPS: s.Check.HTTP, catalog.ServiceCheckTLSSkipVerify: strconv.FormatBool(true),
+		}
+	}
+	return map[string]string{catalog.ServiceCheckHTTP: s.Check.HTTP}
+}
+
+// On is the container as a host starts it whose instances have a weight; 0 for
+// none of their own.
+func (c PlannedContainer) On(weight int) catalog.ContainerSpec {
+	if weight == 0 || !c.Routed {
+		return c.ContainerSpec
+	}
+	spec := c.ContainerSpec
+	spec.Labels = maps.Clone(spec.Labels)
+	spec.Labels[catalog.ServiceWeight] = strconv.Itoa(weight)
+	delete(spec.Labels, catalog.LabelSpec)
+	spec.Labels[catalog.LabelSpec] = digest(withoutDeployment(spec))
+	return spec
 }
 
 // isOwnLabel tells whether a label is Teal's to set.

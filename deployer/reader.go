@@ -53,6 +53,8 @@ func (f field) wants(what string) {
 
 func describe(v any) string {
 	switch v := v.(type) {
+	case nil:
+		return "empty"
 	case map[string]any:
 		return "a mapping"
 	case []any:

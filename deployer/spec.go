@@ -28,7 +28,15 @@ type Spec struct {
 	Settle  time.Duration // how long all checks must pass without a break
 	Timeout time.Duration // until all checks must have passed
 	Drain   time.Duration // how long the old target may take for its last requests
+
+	// Protocol is what the routed part speaks; empty for HTTP/1.1.
+	Protocol string          `json:",omitzero"`
+	Traffic  catalog.Traffic `json:",omitzero"` // without what leads to an alias
+
+	// What leads to the default alias, or to the only environment's.
 	Routes  []catalog.Route
+	TCP     []catalog.TCPRoute    `json:",omitempty"`
+	Preview []catalog.PreviewRule `json:",omitempty"`
 
 	Environments map[string]Environment
 	Parts        []Part // in the order they start
@@ -65,7 +73,24 @@ type Environment struct {
 	// Coloured environments have two targets and flip between them. In an
 	// uncoloured one the containers are replaced in place, with a short outage.
 	Coloured bool
-	Routes   []catalog.Route
+	// Weights are those of the instances on hosts that have one, by endpoint.
+	Weights map[string]int `json:",omitempty"`
+
+	// What leads to the environment's own alias; nil for what the file says in
+	// general.
+	Routes  []catalog.Route
+	TCP     []catalog.TCPRoute    `json:",omitempty"`
+	Preview []catalog.PreviewRule `json:",omitempty"`
+}
+
+func (e *Environment) weigh(endpoint string, weight int) {
+	if weight == 0 {
+		return
+	}
+	if e.Weights == nil {
+		e.Weights = map[string]int{}
+	}
+	e.Weights[endpoint] = weight
 }
 
 // Part is one compose service: a container, or several replicas of it.
@@ -117,6 +142,21 @@ func (s *Spec) Environment(name string) (Environment, error) {
 	}
 	return Environment{}, fmt.Errorf("%s has no environment %q; it has %s", s.Path, name,
 		strings.Join(slices.Sorted(maps.Keys(s.Environments)), ", "))
+}
+
+// routedLabels are the labels that the file gives the routed part.
+func (s *Spec) routedLabels() map[string]string {
+	for _, p := range s.Parts {
+		if p.Name == s.Routed {
+			return p.Labels
+		}
+	}
+	return nil
+}
+
+// isGeneral tells whether what the file says in general is said of env.
+func (s *Spec) isGeneral(env Environment, defaultAlias string) bool {
+	return env.Name == defaultAlias || len(s.Environments) == 1
 }
 
 // Digest names the content of the resolved file: whatever changes what would

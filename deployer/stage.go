@@ -226,7 +226,7 @@ func (r *run) start(ctx context.Context, h host) error {
 		if err := r.awaitDependencies(ctx, h, c); err != nil {
 			return err
 		}
-		id, err := h.Create(ctx, c.ContainerSpec)
+		id, err := h.Create(ctx, c.On(r.env.Weights[h.endpoint]))
 		if errors.Is(err, catalog.ErrNameTaken) {
 			return fmt.Errorf("create %s: a container that is not Teal's has that name; rename or remove it: %w", c.Name, err)
 		}

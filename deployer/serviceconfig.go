@@ -1,0 +1,113 @@
+package deployer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"teal/catalog"
+)
+
+// declare writes what the file says of the service where routers read it.
+func (r *run) declare(ctx context.Context) error {
+	_, live := r.service.Resolve(r.service.DefaultAlias())
+	d := declaration{spec: r.spec, env: r.env, alone: !live, now: r.opt.Now().UTC().Truncate(time.Millisecond)}
+	var kept bool
+	err := r.opt.Store.UpdateServiceConfig(ctx, r.record.Service, func(old catalog.ServiceConfig) catalog.ServiceConfig {
+		kept = !d.decides(old) && !sameTraffic(old.Traffic, r.spec.Traffic)
+		return d.after(old)
+	})
+	if err != nil {
+		return fmt.Errorf("write the configuration of %s: %w", r.record.Service, err)
+	}
+	if kept {
+		alias := r.service.DefaultAlias()
+		r.note("%s.traffic of this file differs from what %s deployed last, and stays as it is there; deploy %s for it to count", Extension, alias, alias)
+	}
+	return nil
+}
+
+// declaration is what a deployment says of its service.
+type declaration struct {
+	spec  *Spec
+	env   Environment
+	alone bool // the default alias leads nowhere yet
+	now   time.Time
+}
+
+// decides tells whether the deployment's environment speaks for the service as a
+// whole. There is one set of traffic settings for all environments: a trial in
+// integration must not change what production's users meet.
+func (d declaration) decides(old catalog.ServiceConfig) bool {
+	return d.alone || d.spec.isGeneral(d.env, old.DefaultAlias())
+}
+
+// after is the service's configuration after the deployment. Of what leads to an
+// alias, only that of the environment's own changes: other environments may run
+// another version of the file. What the file gives in general belongs to the
+// default alias, unless there is but one environment. It is pure.
+func (d declaration) after(old catalog.ServiceConfig) catalog.ServiceConfig {
+	next := old
+	next.Description, next.Owner, next.Source, next.Docs = d.spec.Description, d.spec.Owner, d.spec.Source, d.spec.Docs
+	if d.decides(old) {
+		next.Traffic = d.spec.Traffic
+	}
+	own := func(alias string) bool { return cmp.Or(alias, old.DefaultAlias()) == d.env.Name }
+	routes, tcp, preview := d.wanted(old.DefaultAlias())
+
+	next.Routes = slices.DeleteFunc(slices.Clone(old.Routes), func(r catalog.Route) bool { return own(r.Alias) })
+	for _, route := range routes {
+		route.Alias, route.Since = d.env.Name, d.since(old.Routes, route)
+		next.Routes = append(next.Routes, route)
+	}
+	next.TCP = slices.DeleteFunc(slices.Clone(old.TCP), func(r catalog.TCPRoute) bool { return own(r.Alias) })
+	for _, route := range tcp {
+		route.Alias = d.env.Name
+		next.TCP = append(next.TCP, route)
+	}
+	next.Preview = slices.DeleteFunc(slices.Clone(old.Preview), func(r catalog.PreviewRule) bool { return own(r.Alias) })
+	for _, rule := range preview {
+		rule.Alias = d.env.Name
+		next.Preview = append(next.Preview, rule)
+	}
+	return next
+}
+
+// wanted is what shall lead to the environment's alias.
+func (d declaration) wanted(defaultAlias string) ([]catalog.Route, []catalog.TCPRoute, []catalog.PreviewRule) {
+	routes, tcp, preview := d.env.Routes, d.env.TCP, d.env.Preview
+	if !d.spec.isGeneral(d.env, defaultAlias) {
+		return routes, tcp, preview
+	}
+	if routes == nil {
+		routes = d.spec.Routes
+	}
+	if tcp == nil {
+		tcp = d.spec.TCP
+	}
+	if preview == nil {
+		preview = d.spec.Preview
+	}
+	return routes, tcp, preview
+}
+
+// since is when the service first declared a route. One that was there before
+// stays as old as it is, so that no other service comes first.
+func (d declaration) since(before []catalog.Route, route catalog.Route) time.Time {
+	for _, old := range before {
+		if strings.EqualFold(old.Host, route.Host) && strings.Trim(old.Path, "/") == strings.Trim(route.Path, "/") {
+			return old.Since
+		}
+	}
+	return d.now
+}
+
+// sameTraffic compares the settings that are not an alias's own.
+func sameTraffic(a, b catalog.Traffic) bool {
+	a.TCP, b.TCP, a.Preview, b.Preview = nil, nil, nil, nil
+	return reflect.DeepEqual(a, b)
+}
