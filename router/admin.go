@@ -30,6 +30,9 @@ func newAdmin(r *Router, page http.Handler) http.Handler {
 	get("/v1/services", a.onTable(a.services))
 	get("/v1/services/{service}", a.onTable(a.service))
 	get("/v1/services/{service}/targets/{target}", a.onTable(a.target))
+	get("/v1/services/{service}/targets/{target}/instances/{node}/{id:.+}", a.onTable(a.instance))
+	get("/v1/services/{service}/aliases/{alias}", a.onTable(a.alias))
+	get("/v1/explain", a.onTable(a.explain))
 	get("/v1/routes", a.onTable(a.routes))
 	get("/v1/problems", a.onTable(a.problems))
 	get("/healthz", http.HandlerFunc(a.healthz))
@@ -125,7 +128,7 @@ func (a *admin) routes(w http.ResponseWriter, r *http.Request, t *Table) {
 }
 
 func (a *admin) problems(w http.ResponseWriter, _ *http.Request, t *Table) {
-	problems := t.Problems()
+	problems := a.router.problems(t)
 	if problems == nil {
 		problems = []catalog.Problem{}
 	}
@@ -144,6 +147,7 @@ func (a *admin) readyz(w http.ResponseWriter, _ *http.Request, t *Table) {
 	writeJSON(w, http.StatusOK, map[string]any{
 		"status": "ready", "applied": t.snapshot.AliasIndex,
 		"stale_seconds": a.router.staleFor(t.snapshot).Seconds(),
+		"restored":      !t.snapshot.Restored.IsZero(), // from disk: Consul has not been read yet
 	})
 }
 

@@ -33,7 +33,7 @@ const (
 	CodeTooLarge    = "too-large"      // 413: the body is larger than the service takes
 )
 
-var codes = [...]string{
+var codeWords = [...]string{
 	CodeUnknown, CodeAmbiguous, CodePreview, CodeNoTarget, CodeNoInstance, CodeStarting,
 	CodeRefused, CodeBroken, CodeTimeout, CodeBadRequest, CodeUnsupported,
 	CodeBusy, CodePaused, CodeMaintenance, CodeTooLarge,

@@ -23,12 +23,16 @@ func (r *Router) swap() {
 	r.kept = Keep(before, r.read, r.opt.Now(), r.opt.Hold)
 	base := old
 	if base == nil {
-		base, _ = Build(catalog.Snapshot{}, BuildOptions{Domain: r.opt.Domain, Timeout: r.opt.Timeout})
+		base, _ = Build(catalog.Snapshot{}, BuildOptions{Domain: r.opt.Domain, Timeout: r.opt.Timeout, TCPPorts: r.opt.TCPPorts})
 	}
 	table, changed := base.Update(r.kept)
 	r.ledger.bind(table, changed)
 	r.dispatch.table.Store(table)
 	r.ledger.published(table, changed)
+	r.tcp.changed()
+	if r.opt.Save != nil {
+		r.opt.Save(r.kept)
+	}
 	r.announce.applied(table.snapshot.AliasIndex)
 	r.logChanges(before, r.kept, changed)
 	if old == nil {

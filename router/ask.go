@@ -11,6 +11,8 @@ type Ask struct {
 	Path   string     // escaped, without the query
 	Peer   netip.Addr // who asks, behind trusted proxies
 	Header Fields     // nil for none
+
+	tcp string // in place of Host and Path: ":5432" for a port of the router, else a TLS name in lower case
 }
 
 // Fields is the header of a request; http.Header is one.

@@ -10,8 +10,9 @@ import (
 
 // BuildOptions is what a table depends on beside the snapshot.
 type BuildOptions struct {
-	Domain  string        // stable URIs are names below it; empty for none
-	Timeout time.Duration // until the first byte; 0 for DefaultTimeout
+	Domain   string        // stable URIs are names below it; empty for none
+	Timeout  time.Duration // until the first byte; 0 for DefaultTimeout
+	TCPPorts Ports         // that services may have opened
 }
 
 // Build compiles a snapshot into a table. It is pure. Whatever is wrong becomes
@@ -32,7 +33,7 @@ func Build(s catalog.Snapshot, opt BuildOptions) (*Table, []catalog.Problem) {
 func (t *Table) Update(next catalog.Snapshot) (*Table, []string) {
 	u := &update{
 		opt: t.opt, parts: t.parts.Edit(), hosts: t.hosts.Edit(), named: t.named.Edit(),
-		sites: t.sites.Edit(), wild: t.wild.Edit(), troubled: t.troubled.Edit(), contested: t.contested.Edit(),
+		sites: t.sites.Edit(), wild: t.wild.Edit(), tcp: t.tcp.Edit(), troubled: t.troubled.Edit(), contested: t.contested.Edit(),
 	}
 	var changed []string
 	for name := range cow.Differences(t.snapshot.Services, next.Services) {
@@ -57,14 +58,16 @@ type update struct {
 	named     *cow.Edit[*Route]
 	sites     *cow.Edit[*site]
 	wild      *cow.Edit[*site]
+	tcp       *cow.Edit[*slot]
 	troubled  *cow.Edit[*part]
 	contested *cow.Edit[*slot]
 }
 
 func (u *update) done(s catalog.Snapshot) *Table {
+	sites := u.sites.Done()
 	return &Table{
 		opt: u.opt, snapshot: s, parts: u.parts.Done(), hosts: u.hosts.Done(), named: u.named.Done(),
-		sites: u.sites.Done(), wild: u.wild.Done(), troubled: u.troubled.Done(), contested: u.contested.Done(),
+		sites: sites, anyHost: sites.At(""), wild: u.wild.Done(), tcp: u.tcp.Done(), troubled: u.troubled.Done(), contested: u.contested.Done(),
 	}
 }
 
@@ -82,6 +85,9 @@ func (u *update) add(p *part) {
 	for _, c := range p.claims {
 		u.change(c, func(s *slot) *slot { return s.with(c) })
 	}
+	for _, c := range p.tcp {
+		u.changeTCP(c, func(s *slot) *slot { return s.with(c) })
+	}
 }
 
 func (u *update) remove(p *part) {
@@ -95,6 +101,9 @@ func (u *update) remove(p *part) {
 	}
 	for _, c := range p.claims {
 		u.change(c, func(s *slot) *slot { return s.without(c) })
+	}
+	for _, c := range p.tcp {
+		u.changeTCP(c, func(s *slot) *slot { return s.without(c) })
 	}
 }
 

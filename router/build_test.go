@@ -172,7 +172,7 @@ func TestStepsLeadWhereBuildDoes(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	opt := BuildOptions{Domain: "proxy.example", TCPPorts: Ports{{1, 3}}}
 	hosts := []string{"", "x.example", "*.example", "y.x.example", "*.x.example", "proxy.example"}
-	paths := []string{"/", "/a", "/a/b", "/a/b/c", "/c", "/d", "/e/f", "/g", "/h", "/i", "/j"}
+	paths := []string{"/", "/a", "/a/b", "/a/b/c", "/c", "/d", "/e/f", "/g", "/h", "/i", "/j", "/" + strings.Repeat("long", 20)}
 	s := catalog.Snapshot{}
 	table, _ := Build(s, opt)
 	for step := range 400 {
@@ -209,6 +209,7 @@ func FuzzBuild(f *testing.F) {
 		`{"Aliases": {"production": {"Value": "blue-production=0,green-x=3"}, "": {}, "a b": {}}}`,
 		`{"Instances": [{"id": "x", "address": "::1", "port": -1, "target": "blue-production", "health": "passing"}]}`,
 		`{"Held": {"blue-production": {"Instances": [{"id": "x"}]}}, "Releases": {"x": {}}}`,
+		`{"Config": {"tcp": [{"port": 1}, {"port": 70000}, {"sni": "*.X."}, {"sni": "*"}, {"port": 1, "sni": "a"}, {}]}}`,
 	} {
 		f.Add("zzz", seed)
 		f.Add("proxy", seed)

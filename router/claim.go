@@ -23,6 +23,9 @@ type Claim struct {
 	Status int   // of the answer, 0 while there is none; set by the engine
 	Sent   int64 // bytes of the answer's body; set by the engine
 	Class  Class // how the request ended; set by Release
+	// RequestID is the request's X-Request-Id as the service sees it; set by the
+	// engine.
+	RequestID string
 
 	dispatch *dispatch
 	ask      Ask
@@ -47,6 +50,7 @@ type dispatch struct {
 	table   atomic.Pointer[Table]
 	preview networks // may see targets no alias points at
 	debug   networks // are told where answers come from
+	ending  ending   // of the router: nobody is held any more
 }
 
 // begin starts a request: its time counts from here.
@@ -73,7 +77,7 @@ func (d *dispatch) claim(ctx context.Context, c *Claim) *Answer {
 		if table == nil {
 			return answerStarting()
 		}
-		match, ok := table.Lookup(c.ask.Host, c.ask.Path)
+		match, ok := table.match(&c.ask)
 		if !ok {
 			return d.answerUnmatched(table, match, c.ask)
 		}
@@ -89,8 +93,10 @@ func (d *dispatch) claim(ctx context.Context, c *Claim) *Answer {
 			return answerNobody(match.Route)
 		}
 		backend.tally.inFlight.Add(1)
+		match.Route.through.Add(1)
 		if d.table.Load() != table {
 			backend.tally.inFlight.Add(-1)
+			match.Route.through.Add(-1)
 			continue
 		}
 		c.Match, c.pool, c.tally, c.Address, c.Protocol = match, pool, backend.tally, backend.address, backend.protocol
@@ -104,15 +110,25 @@ func (d *dispatch) claim(ctx context.Context, c *Claim) *Answer {
 // It answers why the request may not go on.
 func (d *dispatch) admit(ctx context.Context, c *Claim, m Match) (answer *Answer, waited bool) {
 	r := m.Route
-	switch {
-	case r.Preview && !mayPreview(&c.ask, r.policy, d.preview):
-		return answerPreview(r), false
-	case m.Bare:
-		return answerSlash(c.ask.Path), false
-	case r.halt != nil:
-		return r.halt.await(ctx, r), true
+	if answer := d.bar(&c.ask, m); answer != nil {
+		return answer, false
+	}
+	// One that is tried again was under way before the halt, and is counted still.
+	if r.halt != nil && len(c.tried) == 0 {
+		return d.await(ctx, r), true
 	}
 	return c.enter(ctx, r)
+}
+
+// bar answers those who may not go on, however long they wait.
+func (d *dispatch) bar(ask *Ask, m Match) *Answer {
+	switch {
+	case m.Route.Preview && !mayPreview(ask, m.Route.policy, d.preview):
+		return answerPreview(m.Route)
+	case m.Bare:
+		return answerSlash(ask.Path)
+	}
+	return nil
 }
 
 // enter waits for the request's turn where the service limits them. A request
@@ -227,6 +243,7 @@ func (c *Claim) Release(class Class) {
 func (c *Claim) letGo() {
 	if c.tally != nil {
 		c.tally.inFlight.Add(-1)
+		c.Match.Route.through.Add(-1)
 		c.tally = nil
 	}
 }

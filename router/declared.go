@@ -18,19 +18,32 @@ func (b *partBuilder) addDeclared() {
 }
 
 func (b *partBuilder) declaredRoute(d catalog.Route) (*Route, bool) {
-	alias := d.Alias
+	r, ok := b.bound(d.String(), d.Alias)
+	if ok {
+		r.Strip = d.Strip
+	}
+	return r, ok
+}
+
+// bound is a declared route that leads to an alias, the default one where that
+// is empty. It is refused, with a problem, where there is no such alias.
+func (b *partBuilder) bound(route, alias string) (*Route, bool) {
 	if alias == "" {
 		alias = b.service.DefaultAlias()
 	}
-	bound, ok := b.aliases[alias]
+	to, ok := b.aliases[alias]
 	if !ok {
-		b.problem(d.String(), "route %s is bound to alias %q, which %s does not have; set that alias, or bind the route to another", d, alias, b.name)
+		b.problem(route, "route %s is bound to alias %q, which %s does not have; set that alias, or bind the route to another", route, alias, b.name)
 		return nil, false
 	}
-	r := *bound
-	r.Strip, r.declared = d.Strip, true
+	r := *to
+	r.declared = true
 	return &r, true
 }
+
+// seniority is smaller for a service whose configuration has been in Consul for
+// longer. One without a key, whose Since is 0, is the newest.
+func (b *partBuilder) seniority() uint64 { return b.service.Config.Since - 1 }
 
 func (b *partBuilder) addClaim(r *Route, d catalog.Route) {
 	parsed, err := catalog.ParseRoute(d.Host + slashed(d.Path))
@@ -51,8 +64,7 @@ func (b *partBuilder) addClaim(r *Route, d catalog.Route) {
 	}
 	b.claims = append(b.claims, &claim{
 		service: b.name, host: host, prefix: prefix, text: d.String(), route: r,
-		since:     d.Since,
-		seniority: b.service.Config.Since - 1, // a configuration without a key, whose Since is 0, is the newest
+		since: d.Since, seniority: b.seniority(),
 	})
 }
 

@@ -62,7 +62,7 @@ func (e *netEngine) Forward(w http.ResponseWriter, r *http.Request, c *Claim) {
 	if policy.whole > 0 {
 		defer time.AfterFunc(policy.whole, func() { cancel(errWhole) }).Stop()
 	}
-	f := newFlight(c, r.Context(), cancel)
+	f := newFlight(c, w.Header(), r.Context(), cancel)
 	f.clock.start(policy.firstByte, func() { cancel(errFirstByte) })
 	defer func() { c.Release(f.class) }()
 	defer func() { f.forget() }()
@@ -87,6 +87,7 @@ func (e *netEngine) rewrite(pr *httputil.ProxyRequest) {
 		pr.Out.Header.Del("Connection")
 	}
 	e.forwarding.apply(pr.Out.Header, pr.In, match.Prefix)
+	f.claim.RequestID = pr.Out.Header.Get("X-Request-Id")
 }
 
 // escapedPath is the path as the client wrote it, without the query.
@@ -118,9 +119,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 // one failed and it is safe to.
 func (e *netEngine) roundTrip(req *http.Request) (*http.Response, error) {
 	f := flightOf(req)
-	if req.Body != nil {
-		req.Body = &upload{body: f.limited(req.Body), flight: f}
-	}
+	f.limit(req)
 	res, err := e.attempt(f, req)
 	for err != nil && f.mayRepeat(req, err) && f.claim.Again(f.client) {
 		e.log.Debug("instance does not answer, trying another", "error", err, "next", f.claim.Address)
@@ -161,6 +160,7 @@ func (e *netEngine) failed(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	a := f.answer(r.Context(), err)
 	f.claim.Status = a.Status
+	f.settle()
 	e.log.Debug("request got no answer", "service", a.Service, "target", a.Target, "instance", f.claim.Address, "error", err)
 	e.answers.send(w, r, a)
 }

@@ -21,11 +21,13 @@ type flight struct {
 	claim       *Claim
 	policy      *policy                 // of the service
 	service     string                  // its name
+	out         http.Header             // of the answer to the client, until it begins
 	client      context.Context         // ends when the client goes away
 	cancel      context.CancelCauseFunc // gives the request up
 	clock       clock                   // runs until the answer begins
 	class       Class
-	uploadBroke atomic.Bool // the client's body could not be read to its end
+	upload      *upload     // the client's body; nil for none
+	uploadBroke atomic.Bool // it could not be read to its end
 	tooLarge    atomic.Bool // or was larger than it may be
 	forget      func()      // takes the answer off the streams that may have to leave
 }
@@ -34,23 +36,38 @@ type flightKey struct{}
 
 func flightOf(r *http.Request) *flight { return r.Context().Value(flightKey{}).(*flight) }
 
-func newFlight(c *Claim, client context.Context, cancel context.CancelCauseFunc) *flight {
+func newFlight(c *Claim, out http.Header, client context.Context, cancel context.CancelCauseFunc) *flight {
 	return &flight{
-		claim: c, policy: c.pool.policy, service: c.pool.service,
+		claim: c, policy: c.pool.policy, service: c.pool.service, out: out,
 		client: client, cancel: cancel, class: ClassGone, forget: func() {},
 	}
 }
 
-// limited is the client's body, up to what the service takes.
-func (f *flight) limited(body io.ReadCloser) io.Reader {
-	if f.policy.maxBody == 0 {
-		return body
+// limit lets the service have the client's body, up to what it takes.
+func (f *flight) limit(req *http.Request) {
+	if req.Body == nil {
+		return
 	}
-	return http.MaxBytesReader(nil, body, f.policy.maxBody)
+	f.upload = &upload{body: req.Body, flight: f}
+	f.upload.left.Store(req.ContentLength)
+	if f.policy.maxBody > 0 {
+		f.upload.body = http.MaxBytesReader(nil, req.Body, f.policy.maxBody)
+	}
+	req.Body = f.upload
+}
+
+// settle has the client's connection closed after an answer that comes before
+// the end of the client's body. net/http would read on and, as it was told that
+// bodies may be read while answers are written, fall over its own feet.
+func (f *flight) settle() {
+	if f.upload != nil && f.upload.left.Load() != 0 {
+		f.out.Set("Connection", "close")
+	}
 }
 
 // begun notes the beginning of an answer, and follows it to its end.
 func (f *flight) begun(res *http.Response) {
+	f.settle()
 	f.claim.Status = res.StatusCode
 	f.claim.mark(res.Header)
 	f.forget = f.follow(res)
@@ -123,6 +140,7 @@ func (c *clock) stop() bool {
 type upload struct {
 	body   io.Reader
 	flight *flight
+	left   atomic.Int64 // bytes, -1 while that is not known
 }
 
 // Read implements io.Reader.
@@ -130,11 +148,16 @@ func (u *upload) Read(p []byte) (int, error) {
 	u.flight.clock.pause()
 	n, err := u.body.Read(p)
 	u.flight.clock.resume()
+	if u.left.Load() > 0 {
+		u.left.Add(-int64(n))
+	}
 	var limit *http.MaxBytesError
 	switch {
+	case errors.Is(err, io.EOF):
+		u.left.Store(0)
 	case errors.As(err, &limit):
 		u.flight.tooLarge.Store(true)
-	case err != nil && !errors.Is(err, io.EOF):
+	case err != nil:
 		u.flight.uploadBroke.Store(true)
 	}
 	return n, err

@@ -10,6 +10,7 @@ type front struct {
 	trusted  networks
 	answers  *answerer
 	page     http.Handler // the catalogue
+	watchers observers
 }
 
 // answerer sends Teal's own answers and counts them.
@@ -26,27 +27,41 @@ func (a *answerer) send(w http.ResponseWriter, r *http.Request, answer *Answer) 
 
 // ServeHTTP implements http.Handler.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var v visit
+	if len(f.watchers) > 0 {
+		var end func(*visit)
+		r, end = f.watchers.begin(r)
+		defer func() { end(&v) }() // also when the answer is broken off with a panic
+	}
+	f.serve(w, r, &v)
+}
+
+// serve answers a request itself or has it answered by an instance.
+func (f *front) serve(w http.ResponseWriter, r *http.Request, v *visit) {
 	if r.Method == http.MethodConnect {
-		f.answers.send(w, r, &Answer{
+		v.answer = &Answer{
 			Status: http.StatusMethodNotAllowed, Code: CodeUnsupported,
 			Message: "This router is no tunnel. Ask for a service by its URI.",
-		})
+		}
+		f.answers.send(w, r, v.answer)
 		return
 	}
 	ask := Ask{Host: r.Host, Path: escapedPath(r), Peer: f.trusted.clientOf(r), Header: r.Header}
-	var c Claim
-	if answer := f.dispatch.begin(r.Context(), &c, ask); answer != nil {
+	c := &v.claim
+	if answer := f.dispatch.begin(r.Context(), c, ask); answer != nil {
 		if f.wantsPage(r.Method, answer, ask) {
+			c.Status = http.StatusOK
 			f.page.ServeHTTP(w, r)
 			return
 		}
+		v.answer = answer
 		f.answers.send(w, r, answer)
 		return
 	}
 	if c.Cookie != "" {
 		w.Header().Add("Set-Cookie", c.Cookie)
 	}
-	f.engine.Forward(w, r, &c)
+	f.engine.Forward(w, r, c)
 }
 
 // wantsPage tells whether the catalogue is what a request is after that no route

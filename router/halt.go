@@ -3,6 +3,8 @@ package router
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"teal/catalog"
@@ -35,6 +37,15 @@ func newHalt(h catalog.Halt) *halt {
 	return out
 }
 
+// checkHalts tells of halts that keep nobody from anything.
+func (b *partBuilder) checkHalts() {
+	for _, name := range slices.Sorted(maps.Keys(b.service.Halts)) {
+		if _, ok := b.aliases[name]; !ok {
+			b.problem(name, "alias %s is halted (%s), but %s has no such alias; resume it, or set the alias", name, b.service.Halts[name].Kind, b.name)
+		}
+	}
+}
+
 // await answers nil when the halt may be over, so that the request is to be
 // looked up again.
 func (h *halt) await(ctx context.Context, r *Route) *Answer {
@@ -45,6 +56,8 @@ func (h *halt) await(ctx context.Context, r *Route) *Answer {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(context.Cause(ctx), errEnding):
+		return answerPaused(r, "and this router is about to end")
 	case errors.Is(err, limit.ErrFull):
 		return answerPaused(r, "and too many requests are waiting already")
 	case ctx.Err() != nil:

@@ -38,6 +38,7 @@ func (f forwarding) apply(out http.Header, in *http.Request, prefix string) {
 	out["X-Forwarded-For"] = []string{chain}
 	out["X-Forwarded-Proto"] = []string{proto}
 	out["X-Forwarded-Host"] = []string{host}
+	applyClientCert(out, in, trusted)
 	if prefix != "" {
 		out["X-Forwarded-Prefix"] = []string{prefix}
 	}

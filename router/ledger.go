@@ -67,7 +67,7 @@ func (l *ledger) settle(name string, p *part) bool {
 		return true
 	}
 	s.openGates(p)
-	settled := true
+	settled := s.forgetNames(p)
 	for target, tally := range s.targets {
 		pool := p.pool(target)
 		tally.retire(p != nil && p.live(target), pool)
@@ -79,7 +79,7 @@ func (l *ledger) settle(name string, p *part) bool {
 			l.meters.forget(poolKey{name, target})
 		}
 	}
-	if p == nil && len(s.targets) == 0 {
+	if p == nil && len(s.targets) == 0 && settled {
 		delete(l.services, name)
 	}
 	return settled

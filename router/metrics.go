@@ -27,6 +27,14 @@ const (
 
 var classNames = [classes]string{"1xx", "2xx", "3xx", "4xx", "5xx", "gone", "broken"}
 
+// String is the class as the metrics and the log name it.
+func (c Class) String() string {
+	if c < 0 || c >= classes {
+		return ""
+	}
+	return classNames[c]
+}
+
 // ClassOf is the class of a status code.
 func ClassOf(status int) Class {
 	if c := Class(status/100 - 1); c >= Class1xx && c <= Class5xx {
@@ -75,7 +83,7 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "teal_own_answers_total", Help: "Requests that the router answered itself, by code word.",
 	}, []string{"code"})
-	for _, code := range codes {
+	for _, code := range codeWords {
 		m.answers[code] = answers.WithLabelValues(code)
 	}
 	for _, c := range []prometheus.Collector{m.requests, m.durations, m.retries, m.asides, answers} {
@@ -155,7 +163,7 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(s.applied, float64(t.snapshot.AliasIndex))
 	gauge(s.stale, s.router.staleFor(t.snapshot).Seconds())
-	gauge(s.problems, float64(len(t.Problems())))
+	gauge(s.problems, float64(len(s.router.problems(t))))
 	gauge(s.services, float64(t.snapshot.Services.Len()))
 	for name, service := range t.snapshot.Services.All() {
 		for _, target := range heldTargets(service) {

@@ -29,6 +29,7 @@ type pageData struct {
 	Applied  uint64
 	Now      time.Time
 	Stale    time.Duration
+	Restored time.Time // when the view was saved, while it comes from a disk
 	Ready    bool
 	Services []serviceView
 	Problems []catalog.Problem // those of no service that is shown
@@ -63,9 +64,10 @@ func (p *pageHandler) data(r *http.Request) pageData {
 	}
 	data.Ready = true
 	data.Applied = t.snapshot.AliasIndex
+	data.Restored = t.snapshot.Restored
 	data.Stale = p.router.staleFor(t.snapshot).Round(time.Second)
 	data.Services = p.router.viewer(t, r).services()
-	for _, problem := range t.Problems() {
+	for _, problem := range p.router.problems(t) {
 		if t.snapshot.Services.At(problem.Service) == nil {
 			data.Problems = append(data.Problems, problem)
 		}

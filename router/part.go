@@ -15,9 +15,10 @@ type part struct {
 	pools   map[catalog.Target]*pool
 	targets []catalog.Target // of the pools, ordered by name
 	aliases map[string]*Route
-	hosts   map[string]*Route // the stable host names
+	hosts   map[string]*Route // the stable host names, without the domain
 	named   map[string]*Route // the path form, by "service@name"
 	claims  []*claim          // declared routes that it wants
+	tcp     []*claim          // ports and TLS names, by their key in Table.tcp
 	listing []Listing         // the stable ways to reach it
 
 	problems []catalog.Problem
@@ -60,8 +61,10 @@ func buildPart(name string, s *catalog.Service, opt BuildOptions) *part {
 	b.addPools()
 	p.targets = sortedTargets(p.pools)
 	b.addAliases()
+	b.checkHalts()
 	b.addPreviews()
 	b.addTargets()
 	b.addDeclared()
+	b.addTCP()
 	return p
 }

@@ -160,9 +160,8 @@ func (b *partBuilder) host(name string, r *Route) {
 	if b.opt.Domain == "" {
 		return
 	}
-	host := name + "." + b.opt.Domain
-	b.hosts[host] = r
-	b.list(host, "/", r)
+	b.hosts[name] = r
+	b.list(name+"."+b.opt.Domain, "/", r)
 }
 
 func (b *partBuilder) list(host, path string, r *Route) {

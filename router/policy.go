@@ -29,11 +29,6 @@ const (
 
 	// DefaultRetryBudget is the retries as a part of all requests, in percent.
 	DefaultRetryBudget = 20
-
-	maxAttempts = 5
-
-	// maxMS keeps a configured time within what a Duration holds.
-	maxMS = 24 * 60 * 60 * 1000
 )
 
 // policy is how requests to one service are treated. It is immutable once its
@@ -84,7 +79,7 @@ func newPolicy(c catalog.ServiceConfig, opt BuildOptions, problem func(subject, 
 	}
 	if r := c.Retry; r != nil {
 		if r.Attempts > 0 {
-			p.attempts = min(r.Attempts, maxAttempts)
+			p.attempts = min(r.Attempts, catalog.MaxAttempts)
 		}
 		if r.BudgetPercent > 0 {
 			p.budget = min(r.BudgetPercent, 100)
@@ -101,7 +96,7 @@ func orElse(ms int64, otherwise time.Duration) time.Duration {
 	if ms <= 0 {
 		return otherwise
 	}
-	return time.Duration(min(ms, maxMS)) * time.Millisecond
+	return time.Duration(min(ms, catalog.MaxTrafficTime.Milliseconds())) * time.Millisecond
 }
 
 func (p *policy) readSticky(s *catalog.Sticky, problem func(string, string, ...any)) {

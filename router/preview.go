@@ -40,16 +40,21 @@ func (b *partBuilder) addPreviews() {
 		if alias == "" {
 			alias = b.service.DefaultAlias()
 		}
-		r, ok := b.aliases[alias]
-		if !ok {
+		r, known := b.aliases[alias]
+		if !known {
 			b.problem(subject, "%s has no alias %q to preview; set that alias, or name another", b.name, alias)
 			continue
 		}
-		if b.pools[rule.Target] == nil {
+		target, ok := b.service.PreviewTarget(rule)
+		switch {
+		case ok && b.pools[target] != nil:
+			p.split = newSplit(catalog.PointTo(target), b.pools)
+		case rule.Target.IsZero():
+			continue // nothing new is there to be seen, as on most days
+		default:
 			b.problem(subject, "nothing was ever deployed to %s, so nobody is sent there; deploy it, or name another target", rule.Target)
 			continue
 		}
-		p.split = newSplit(catalog.PointTo(rule.Target), b.pools)
 		r.previews = append(r.previews, p)
 	}
 }
@@ -57,8 +62,6 @@ func (b *partBuilder) addPreviews() {
 func newPreview(rule catalog.PreviewRule) (*preview, error) {
 	p := &preview{rule: rule}
 	switch {
-	case rule.Target.IsZero():
-		return nil, errors.New("it names no target; add one, such as green-production")
 	case rule.Header == "" && rule.Cookie == "" && len(rule.Networks) == 0:
 		return nil, errors.New("it has no condition and would take everybody; name a header, a cookie or networks")
 	case rule.Value != "" && rule.Header != "" && rule.Cookie != "":
@@ -71,21 +74,40 @@ func newPreview(rule catalog.PreviewRule) (*preview, error) {
 	return p, err
 }
 
+// miss is why a preview rule does not hold for a request.
+type miss int
+
+// The reasons.
+const (
+	missNothing miss = iota // it holds
+	missHeader
+	missCookie
+	missRight // who asks may not preview
+)
+
 // takes tells whether the rule holds for a request from who may preview.
 func (p *preview) takes(ask *Ask, policy *policy, previewers networks) bool {
+	return p.misses(ask, policy, previewers) == missNothing
+}
+
+// misses is what the rule misses first in a request.
+func (p *preview) misses(ask *Ask, policy *policy, previewers networks) miss {
 	if p.rule.Header != "" && !holds(ask.values(p.rule.Header), p.rule.Value) {
-		return false
+		return missHeader
 	}
 	if p.rule.Cookie != "" {
 		value := ask.cookie(p.rule.Cookie)
 		if value == "" || (p.rule.Value != "" && value != p.rule.Value) {
-			return false
+			return missCookie
 		}
 	}
 	if p.networks != nil {
 		previewers = p.networks
 	}
-	return mayPreview(ask, policy, previewers)
+	if !mayPreview(ask, policy, previewers) {
+		return missRight
+	}
+	return missNothing
 }
 
 // holds tells whether a field has a value, any where none is wanted.

@@ -103,3 +103,20 @@ func TestBadPreviewRulesAreProblems(t *testing.T) {
 		"web: preview rule 5: its value could be the header's or the cookie's; name one of the two",
 	}, messages(problems))
 }
+
+func TestAPreviewOfWhatIsNext(t *testing.T) {
+	p := newPublisher(t)
+	ask := askWeb
+	ask.Header = http.Header{"X-Beta": {"1"}}
+	next := func(state catalog.ReleaseState) catalog.Snapshot {
+		return changed(snapshotOf(bluePro), func(s *catalog.Service) {
+			s.Config.Preview = []catalog.PreviewRule{{Header: "X-Beta"}}
+			s.Releases[greenPro] = catalog.Release{State: state}
+		})
+	}
+	p.publish(next(catalog.Staging))
+	require.Equal(t, []string{"green-production"}, p.sides(t, []Ask{ask}), "a release that is being brought up")
+	p.publish(next(catalog.Standby))
+	require.Equal(t, []string{"blue-production"}, p.sides(t, []Ask{ask}), "what was before is not what is next")
+	require.Empty(t, p.table.Problems())
+}

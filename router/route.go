@@ -1,6 +1,10 @@
 package router
 
-import "teal/catalog"
+import (
+	"sync/atomic"
+
+	"teal/catalog"
+)
 
 // Route is where a stable URI leads: to an alias of a service, or to one of its
 // targets by name. It is immutable once its table is published.
@@ -17,6 +21,9 @@ type Route struct {
 	split    split
 	previews []*preview // tried in order before the split
 	halt     *halt      // nil unless the alias is halted
+	// through counts the requests in flight that came by this name, by all its
+	// routes and of all tables; set before publication.
+	through *atomic.Int64
 }
 
 // pick chooses an instance: of the target that ticket draws or, where that has

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
@@ -37,6 +39,15 @@ type Options struct {
 	Hold           time.Duration  // how long a last good view is kept; 0 for DefaultHold
 	Timeout        time.Duration  // until the first byte; 0 for DefaultTimeout
 
+	TCPPorts  Ports                                                     // that services may have opened; none by default
+	TCPIdle   time.Duration                                             // after which silent TCP connections are closed; 0 for never
+	ListenTCP func(ctx context.Context, port int) (net.Listener, error) // opens a port; nil for one of all addresses
+
+	AccessLog *AccessLog           // nil writes none
+	Tracer    trace.TracerProvider // nil makes no spans
+
+	Save func(catalog.Snapshot) // is handed each view that is applied, and returns at once; nil for nobody
+
 	Now      func() time.Time     // nil for time.Now
 	Logger   hclog.Logger         // nil logs nothing
 	Registry *prometheus.Registry // nil for one of its own
@@ -51,6 +62,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Hold <= 0 {
 		o.Hold = DefaultHold
+	}
+	if o.ListenTCP == nil {
+		o.ListenTCP = listenTCP
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -75,6 +89,7 @@ type Router struct {
 	announce *announcer
 	proxy    http.Handler
 	admin    http.Handler
+	tcp      *TCPServer
 	recheck  chan struct{} // the time of the first hold may have changed
 	retiring atomic.Bool   // told to end; see Lifecycle
 
@@ -96,7 +111,7 @@ func New(opt Options) (*Router, error) {
 	}
 	r := &Router{
 		opt: opt, log: opt.Logger,
-		dispatch: &dispatch{preview: opt.Preview, debug: opt.Debug},
+		dispatch: &dispatch{preview: opt.Preview, debug: opt.Debug, ending: newEnding()},
 		ledger:   newLedger(meters, opt.Now),
 		recheck:  make(chan struct{}, 1),
 	}
@@ -105,15 +120,32 @@ func New(opt Options) (*Router, error) {
 	}
 	answers := &answerer{meters: meters}
 	r.engine = newNetEngine(forwarding{trusted: opt.TrustedProxies}, answers, opt.Logger)
+	r.tcp = newTCPServer(r, meters)
 	r.announce = newAnnouncer(opt)
 	page := newPage(r)
-	r.proxy = &front{dispatch: r.dispatch, engine: r.engine, trusted: opt.TrustedProxies, answers: answers, page: page}
-	r.admin = newAdmin(r, page)
+	r.proxy = &front{dispatch: r.dispatch, engine: r.engine, trusted: opt.TrustedProxies, answers: answers, page: page, watchers: watchersOf(opt)}
+	r.admin = addressed(opt.ID, newAdmin(r, page))
 	return r, nil
+}
+
+// watchersOf is who watches requests. Tracing is first, so that the others see
+// what it writes.
+func watchersOf(opt Options) observers {
+	var list observers
+	if opt.Tracer != nil {
+		list = append(list, newTracing(opt.Tracer, opt.Version))
+	}
+	if opt.AccessLog != nil {
+		list = append(list, opt.AccessLog)
+	}
+	return list
 }
 
 // Handler serves the services' stable URIs.
 func (r *Router) Handler() http.Handler { return r.proxy }
+
+// TCP serves the services' ports and TLS names. It is not running yet.
+func (r *Router) TCP() *TCPServer { return r.tcp }
 
 // Admin serves the admin API, the metrics and the catalogue page.
 func (r *Router) Admin() http.Handler { return r.admin }
@@ -132,6 +164,7 @@ func (r *Router) Claim(ctx context.Context, c *Claim, ask Ask) *Answer {
 // when all its goroutines have, with an error only if ctx had not ended.
 func (r *Router) Run(ctx context.Context) error {
 	defer r.engine.close()
+	defer r.dispatch.ending.end() // nobody would learn of the end of a pause
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := r.opt.Source.Watch(inner, r.apply); err != nil {

@@ -16,9 +16,10 @@ import (
 // would compare bytes instead, but a change would copy its nodes up to the root,
 // which for routes of any host has a child for each service.
 type site struct {
-	root     *slot           // of the prefix "/"
-	few      []prefix        // all of prefixes, the longest first, as long as they are few
+	all      lead            // of the prefix "/"; the first fields share a cache line
 	prefixes cow.Map[*slot]  // "/cart/new": no closing slash
+	few      []prefix        // all of prefixes, the longest first, as long as they are few and short
+	root     *slot           // of the prefix "/"
 	depths   [maxDepth]int32 // how many prefixes have that many segments, less one
 }
 
@@ -31,12 +32,17 @@ const (
 	maxFew = 8
 )
 
-// prefix is a declared prefix and where it leads.
+// prefix is a declared prefix and where it leads. Its text lies in it: to reach
+// for it elsewhere would be to wait for memory.
 type prefix struct {
-	text     string
-	segments int
 	lead
+	segments uint8
+	len      uint8
+	text     [maxPrefix]byte
 }
+
+// maxPrefix is the longest prefix that is among a few.
+const maxPrefix = 46
 
 // lead is where a declared route leads. What Lookup needs of the route lies
 // beside it, as to reach for the route itself is to wait for memory.
@@ -104,7 +110,10 @@ func (s *site) change(prefix string, f func(*slot) *slot) (*site, *slot) {
 		*next = *s
 	}
 	if prefix == "" {
-		next.root = f(next.root)
+		next.root, next.all = f(next.root), lead{}
+		if next.root != nil {
+			next.all = next.root.lead
+		}
 		return next.orNil(), next.root
 	}
 	old, had := next.prefixes.Get(prefix)
@@ -122,22 +131,26 @@ func (s *site) change(prefix string, f func(*slot) *slot) (*site, *slot) {
 		}
 	}
 	next.prefixes = edit.Done()
-	next.few = listed(next.prefixes)
+	next.few = fewOf(next.prefixes)
 	return next.orNil(), slot
 }
 
-// listed is a few prefixes, the longest first; nil if they are more than a few.
-func listed(prefixes cow.Map[*slot]) []prefix {
+// fewOf is a few prefixes, the longest first; nil if they are more than a few or
+// one is too long.
+func fewOf(prefixes cow.Map[*slot]) []prefix {
 	if prefixes.Len() > maxFew {
 		return nil
 	}
 	var few []prefix
 	for text, slot := range prefixes.All() {
-		few = append(few, prefix{text, strings.Count(text, "/"), slot.lead})
+		if len(text) > maxPrefix {
+			return nil
+		}
+		p := prefix{lead: slot.lead, segments: uint8(strings.Count(text, "/"))}
+		p.len = uint8(copy(p.text[:], text))
+		few = append(few, p)
 	}
-	slices.SortFunc(few, func(a, b prefix) int {
-		return cmp.Or(cmp.Compare(len(b.text), len(a.text)), cmp.Compare(a.text, b.text))
-	})
+	slices.SortFunc(few, func(a, b prefix) int { return cmp.Compare(b.len, a.len) }) // of one length none holds where another does
 	return few
 }
 
@@ -154,15 +167,13 @@ func (s *site) longest(path string) (to lead, segments int) {
 	if s == nil {
 		return lead{}, 0
 	}
-	if s.root != nil {
-		to = s.root.lead
-	}
-	if s.prefixes.Len() <= maxFew {
-		for i := range s.few {
-			if p := &s.few[i]; p.holds(path) {
-				return p.lead, p.segments
-			}
+	to = s.all
+	for i := range s.few {
+		if p := &s.few[i]; p.holds(path) {
+			return p.lead, int(p.segments)
 		}
+	}
+	if s.few != nil {
 		return to, 0
 	}
 	left := s.prefixes.Len()
@@ -181,6 +192,6 @@ func (s *site) longest(path string) (to lead, segments int) {
 
 // holds tells whether a path is the prefix or goes on with a segment.
 func (p *prefix) holds(path string) bool {
-	n := len(p.text)
-	return strings.HasPrefix(path, p.text) && (len(path) == n || path[n] == '/')
+	n := int(p.len)
+	return len(path) >= n && path[:n] == string(p.text[:n]) && (len(path) == n || path[n] == '/')
 }

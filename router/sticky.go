@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"hash/fnv"
 	"math/rand/v2"
 	"net/http"
@@ -17,24 +18,29 @@ const cookiePrefix = "teal-"
 // ticket is what draws a client's side of a split. It is the same for the same
 // client on every router. fresh tells that the client does not know it yet.
 func (r *Route) ticket(ask *Ask) (ticket uint32, fresh bool) {
-	switch r.policy.sticky.By {
-	case catalog.StickyNone:
-		return rand.Uint32(), false
-	case catalog.StickyClient:
-		return hashed(ask.Peer.String()), false
-	case catalog.StickyHeader:
-		if values := ask.values(r.policy.sticky.Name); len(values) > 0 {
-			return hashed(strings.Join(values, ",")), false
-		}
-		return rand.Uint32(), false
+	if ticket, known := r.known(ask); known {
+		return ticket, false
 	}
-	if text := ask.cookie(r.cookieName()); text != "" {
-		if n, err := strconv.ParseUint(text, 16, 32); err == nil {
-			return uint32(n), false
-		}
-	}
-	return rand.Uint32(), true
+	return rand.Uint32(), r.policy.stickyBy() == catalog.StickyCookie
 }
+
+// known is the ticket of a client that brings something to be known by.
+func (r *Route) known(ask *Ask) (ticket uint32, known bool) {
+	switch r.policy.stickyBy() {
+	case catalog.StickyNone:
+		return 0, false
+	case catalog.StickyClient:
+		return hashed(ask.Peer.String()), true
+	case catalog.StickyHeader:
+		values := ask.values(r.policy.sticky.Name)
+		return hashed(strings.Join(values, ",")), len(values) > 0
+	}
+	n, err := strconv.ParseUint(ask.cookie(r.cookieName()), 16, 32)
+	return uint32(n), err == nil
+}
+
+// stickyBy is what keeps clients on their side of a split.
+func (p *policy) stickyBy() catalog.StickyBy { return cmp.Or(p.sticky.By, catalog.StickyCookie) }
 
 func (r *Route) cookieName() string {
 	if name := r.policy.sticky.Name; name != "" {

@@ -15,7 +15,7 @@ type Table struct {
 	opt       BuildOptions
 	snapshot  catalog.Snapshot
 	parts     cow.Map[*part]  // by service
-	hosts     cow.Map[*Route] // stable URIs, by host name in lower case
+	hosts     cow.Map[*Route] // stable URIs, by host name in lower case, without the domain
 	named     cow.Map[*Route] // the path form, by "service@name"
 	sites     cow.Map[*site]  // declared routes by host name, "" for any host
 	anyHost   *site           // that of "" in sites
@@ -60,7 +60,7 @@ func (t *Table) Lookup(host, path string) (Match, bool) {
 	name, named := lowerHost(host, &buf)
 	stable := named && below(name, t.opt.Domain)
 	if stable {
-		if r, ok := t.hosts.Get(name); ok {
+		if r, ok := t.hosts.Get(name[:len(name)-len(t.opt.Domain)-1]); ok {
 			return Match{Route: r}, true // the path decides nothing and goes on as it is
 		}
 	}
@@ -68,7 +68,7 @@ func (t *Table) Lookup(host, path string) (Match, bool) {
 	if named && !stable {
 		own, _ = t.sites.Get(name)
 		if own != nil && own.prefixes.Len() == 0 {
-			return Match{Route: own.root.route}, true // likewise
+			return Match{Route: own.all.route}, true // likewise
 		}
 	}
 	plain, ok := plainPath(path)

@@ -14,7 +14,8 @@ import (
 type serviceTally struct {
 	now     func() time.Time
 	targets map[catalog.Target]*targetTally
-	gates   map[string]*limit.Gate // of the paused aliases
+	gates   map[string]*limit.Gate   // of the paused aliases
+	through map[string]*atomic.Int64 // requests in flight by the name they came by
 
 	limiter atomic.Pointer[limit.Limiter] // nil without a limit
 	budget  atomic.Pointer[limit.Budget]  // of retries
@@ -23,7 +24,7 @@ type serviceTally struct {
 
 // targetTally is what lives on of a target.
 type targetTally struct {
-	turn      atomic.Uint64 // round robin
+	turn      atomic.Uint64             // round robin
 	handles   func() *targetMeters      // made for the first request: most targets never get one
 	streams   *stream.Registry          // those that may have to leave
 	instances map[string]*instanceTally // guarded by ledger.mu
@@ -41,7 +42,7 @@ type instanceTally struct {
 func (t *instanceTally) available() bool { return t.aside.Available(time.Now()) }
 
 func newServiceTally(now func() time.Time) *serviceTally {
-	return &serviceTally{now: now, targets: map[catalog.Target]*targetTally{}, gates: map[string]*limit.Gate{}}
+	return &serviceTally{now: now, targets: map[catalog.Target]*targetTally{}, gates: map[string]*limit.Gate{}, through: map[string]*atomic.Int64{}}
 }
 
 // bind gives a part, which is not published yet, its tallies.
@@ -57,6 +58,7 @@ func (s *serviceTally) bind(p *part, m *meters, now time.Time) {
 			r.halt.gate = s.gate(name, r.halt.maxQueue)
 		}
 	}
+	s.countThrough(p)
 	for target, pool := range p.pools {
 		tally, ok := s.targets[target]
 		if !ok {

@@ -37,6 +37,23 @@ func TestParsePorts(t *testing.T) {
 	require.False(t, ports.Has(14999) || ports.Has(16000) || ports.Has(5433))
 }
 
+// FuzzParsePorts: what is read says the same once it was written.
+func FuzzParsePorts(f *testing.F) {
+	for _, seed := range []string{"5432", "15000-15999", " 1 - 2", "0", "9-1", "-"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		ports, err := ParsePorts([]string{text})
+		if err != nil {
+			return
+		}
+		again, err := ParsePorts([]string{ports.String()})
+		require.NoError(t, err)
+		require.Equal(t, ports, again)
+		require.True(t, ports.Has(ports[0].First) && ports.Has(ports[0].Last) && !ports.Has(0) && !ports.Has(1<<16))
+	})
+}
+
 // tcpSnapshot has one service that declares TCP routes.
 func tcpSnapshot(routes ...catalog.TCPRoute) catalog.Snapshot {
 	return changed(snapshotOf(bluePro), func(s *catalog.Service) { s.Config.TCP = routes })
@@ -84,7 +101,7 @@ func TestTCPProblems(t *testing.T) {
 // withTCP adds a service that declares TCP routes and HTTP ones.
 func withTCP(s catalog.Snapshot, name string, since uint64, tcp []catalog.TCPRoute, http ...catalog.Route) catalog.Snapshot {
 	one := *snapshotOf(bluePro).Services.At("web")
-	one.Name, one.Config = name, catalog.ServiceConfig{Since: since, TCP: tcp, Routes: http}
+	one.Name, one.Config = name, catalog.ServiceConfig{Since: since, Traffic: catalog.Traffic{TCP: tcp}, Routes: http}
 	return with(s, name, &one)
 }
 

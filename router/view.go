@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"teal/catalog"
@@ -12,33 +13,18 @@ import (
 
 // serviceView is a service as the admin API and the catalogue page show it.
 type serviceView struct {
-	Name        string            `json:"name"`
-	Description string            `json:"description,omitempty"`
-	Owner       string            `json:"owner,omitempty"`
-	Source      string            `json:"source,omitempty"`
-	Docs        string            `json:"docs,omitempty"`
-	Default     string            `json:"default_alias"`
-	URI         string            `json:"uri"`
-	Routes      []routeView       `json:"routes"`
-	Aliases     []aliasView       `json:"aliases"`
-	Targets     []targetView      `json:"targets"`
-	Problems    []catalog.Problem `json:"problems"`
-}
-
-type aliasView struct {
-	Name          string             `json:"name"`
-	Value         catalog.AliasValue `json:"value"`
-	Targets       []shareView        `json:"targets"`
-	Index         uint64             `json:"index"`
-	URI           string             `json:"uri"`
-	Implied       bool               `json:"implied,omitempty"` // an uncoloured environment's own name
-	FlippedByHand bool               `json:"flipped_by_hand"`
-	LastFlip      *flipView          `json:"last_flip,omitempty"`
-}
-
-type shareView struct {
-	Target catalog.Target `json:"target"`
-	Weight int            `json:"weight"`
+	Name        string             `json:"name"`
+	Description string             `json:"description,omitempty"`
+	Owner       string             `json:"owner,omitempty"`
+	Source      string             `json:"source,omitempty"`
+	Docs        string             `json:"docs,omitempty"`
+	Default     string             `json:"default_alias"`
+	URI         string             `json:"uri"`
+	Routes      []routeView        `json:"routes"`
+	TCP         []catalog.TCPRoute `json:"tcp,omitempty"` // ports and TLS names
+	Aliases     []aliasView        `json:"aliases"`
+	Targets     []targetView       `json:"targets"`
+	Problems    []catalog.Problem  `json:"problems"`
 }
 
 type flipView struct {
@@ -63,14 +49,6 @@ type holdView struct {
 	Reason string    `json:"reason"`
 }
 
-type instanceView struct {
-	catalog.Instance
-	InFlight int64 `json:"in_flight"`
-	Routed   bool  `json:"routed"`
-	Held     bool  `json:"held,omitempty"` // known from an earlier view
-	Gone     bool  `json:"gone,omitempty"` // only its requests are left
-}
-
 type routeView struct {
 	Host    string `json:"host,omitempty"`
 	Path    string `json:"path"`
@@ -86,17 +64,19 @@ type routeView struct {
 type viewer struct {
 	table    *Table
 	ledger   *ledger
-	problems map[string][]catalog.Problem // by service
+	problems func() map[string][]catalog.Problem // by service; gathered when first asked
 	uris     uris
-	public   bool // leave out what only preview networks may see
+	public   bool      // leave out what only preview networks may see
+	now      time.Time // as claims see it
 }
 
 // viewer shows t to who asks.
 func (r *Router) viewer(t *Table, req *http.Request) viewer {
 	client := networks(r.opt.TrustedProxies).clientOf(req)
 	return viewer{
-		table: t, ledger: r.ledger, problems: t.problemsByService(), uris: uris{domain: t.opt.Domain, proxy: r.opt.ProxyAddr},
-		public: !r.dispatch.preview.has(client),
+		table: t, ledger: r.ledger, uris: uris{domain: t.opt.Domain, proxy: r.opt.ProxyAddr},
+		problems: sync.OnceValue(func() map[string][]catalog.Problem { return problemsByService(r.problems(t)) }),
+		public:   !r.dispatch.preview.has(client), now: time.Now(),
 	}
 }
 
@@ -116,39 +96,22 @@ func (v viewer) service(name string, s *catalog.Service) serviceView {
 	view := serviceView{
 		Name: name, Description: c.Description, Owner: c.Owner, Source: c.Source, Docs: c.Docs,
 		Default: s.DefaultAlias(), URI: v.uris.of(name, "", s.DefaultAlias()),
-		Routes: v.declared(name), Aliases: v.aliases(name, s), Targets: v.targets(name, s),
-		Problems: append([]catalog.Problem{}, v.problems[name]...),
+		Routes: v.declared(name), TCP: v.table.tcpListing(name), Aliases: v.aliases(name, s), Targets: v.targets(name, s),
+		Problems: append([]catalog.Problem{}, v.problems()[name]...),
 	}
 	return view
 }
 
+// aliases shows those that have a key and those that uncoloured environments
+// imply.
 func (v viewer) aliases(service string, s *catalog.Service) []aliasView {
-	views := []aliasView{}
-	for _, name := range slices.Sorted(maps.Keys(s.Aliases)) {
-		a := s.Aliases[name]
-		view := v.alias(service, name, a.Value)
-		view.Index, view.FlippedByHand = a.Index, s.FlippedByHand(name)
-		if f, ok := s.Flips[name]; ok {
-			view.LastFlip = &flipView{FlipRecord: f, Index: f.Index}
-		}
-		views = append(views, view)
-	}
-	for _, t := range v.table.part(service).targets {
-		if _, keyed := s.Aliases[t.Environment]; t.Colour == "" && !keyed {
-			view := v.alias(service, t.Environment, catalog.PointTo(t))
-			view.Implied = true
-			views = append(views, view)
+	views, routes := []aliasView{}, v.table.part(service).aliases
+	for _, name := range slices.Sorted(maps.Keys(routes)) {
+		if r := routes[name]; !r.Value.IsZero() || r.halt != nil {
+			views = append(views, v.alias(s, r))
 		}
 	}
 	return views
-}
-
-func (v viewer) alias(service, name string, value catalog.AliasValue) aliasView {
-	view := aliasView{Name: name, Value: value, Targets: []shareView{}, URI: v.uris.of(service, name, name)}
-	for _, s := range value.Shares {
-		view.Targets = append(view.Targets, shareView(s))
-	}
-	return view
 }
 
 func (v viewer) targets(service string, s *catalog.Service) []targetView {
@@ -180,55 +143,6 @@ func (v viewer) target(service string, s *catalog.Service, t catalog.Target) tar
 		}
 	}
 	return view
-}
-
-// instances shows the instances of a target: those of the catalogue, those held,
-// and those that have gone but still have requests.
-func (v viewer) instances(service string, s *catalog.Service, t catalog.Target, counts map[string]int64) []instanceView {
-	p := v.table.part(service).pool(t)
-	views, seen := []instanceView{}, map[string]bool{}
-	add := func(i catalog.Instance, held bool) {
-		key := instanceKey(&i)
-		if i.Target != t || seen[key] {
-			return
-		}
-		seen[key] = true
-		views = append(views, instanceView{Instance: v.shown(i), InFlight: counts[key], Routed: p != nil && p.has(key), Held: held})
-	}
-	for _, i := range s.Instances {
-		add(i, false)
-	}
-	for _, i := range s.Held[t].Instances {
-		add(i, true)
-	}
-	for _, key := range slices.Sorted(maps.Keys(counts)) {
-		if !seen[key] && counts[key] > 0 {
-			views = append(views, goneInstance(service, t, key, counts[key]))
-		}
-	}
-	return views
-}
-
-// shown is what the asker may see of an instance: what checks say and the user's
-// own meta can hold addresses, names and worse.
-func (v viewer) shown(i catalog.Instance) catalog.Instance {
-	if !v.public {
-		return i
-	}
-	i.Meta = nil
-	i.Checks = slices.Clone(i.Checks)
-	for n := range i.Checks {
-		i.Checks[n].Output = ""
-	}
-	return i
-}
-
-func goneInstance(service string, t catalog.Target, key string, inFlight int64) instanceView {
-	node, id := splitInstanceKey(key)
-	return instanceView{
-		Instance: catalog.Instance{Service: service, Target: t, Node: node, ID: id},
-		InFlight: inFlight, Gone: true,
-	}
 }
 
 // declared shows the routes a service declares itself.

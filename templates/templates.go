@@ -4,6 +4,7 @@ package templates
 
 import (
 	_ "embed" // for the page
+	"fmt"
 	"html/template"
 	"net/url"
 	"time"
@@ -16,8 +17,9 @@ var catalogue string
 // all it is given.
 func Catalogue() *template.Template {
 	return template.Must(template.New("catalogue").Funcs(template.FuncMap{
-		"web":   web,
-		"stamp": stamp,
+		"web":     web,
+		"stamp":   stamp,
+		"percent": percent,
 	}).Parse(catalogue))
 }
 
@@ -30,5 +32,8 @@ func web(link string) string {
 	}
 	return link
 }
+
+// percent is a part of one.
+func percent(part float64) string { return fmt.Sprintf("%.0f %%", 100*part) }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }

@@ -34,10 +34,10 @@ func (e *Edit[V]) Set(key string, v V) {
 	if !own {
 		has = s.len()
 	}
-	if !own || 2*(has+1) > len(s) {
-		s = s.copy(has+1, nil)
+	if !own || sizeFor(has+1) > len(s) {
+		s = s.copy(has + 1)
 	}
-	if s.set(h, key, v) {
+	if s.set(newEntry(h, key, v)) {
 		has++
 		e.changed++
 	}
@@ -50,10 +50,11 @@ func (e *Edit[V]) Delete(key string) {
 		return
 	}
 	e.begin()
-	n := e.tree.of(hashOf(key))
+	h := hashOf(key)
+	n := e.tree.of(h)
 	s := e.tree.shard(n)
 	has := s.len() - 1
-	e.put(n, s.copy(has, func(one entry[V]) bool { return one.key != key }), has)
+	e.put(n, s.without(h, key, has), has)
 	e.changed--
 }
 
@@ -85,18 +86,16 @@ func (e *Edit[V]) put(n int, s shard[V], has int) {
 
 // grow spreads the entries over more shards.
 func (e *Edit[V]) grow() {
-	old := Map[V]{tree: e.tree}
-	e.tree = newTree[V](e.tree.len() * growth)
+	old := e.tree
+	e.tree = newTree[V](old.len() * growth)
 	e.groups, e.own = map[int]bool{}, map[int]int{}
-	counts := make([]int, e.tree.len())
-	for k := range old.All() {
-		counts[e.tree.of(hashOf(k))]++
-	}
-	for n, has := range counts {
-		e.put(n, shard[V](nil).copy(has+1, nil), has)
-	}
-	for k, v := range old.All() {
-		h := hashOf(k)
-		e.tree.shard(e.tree.of(h)).set(h, k, v)
+	for n := range e.tree.len() {
+		e.groups[n/perGroup] = true
+		from := old.shard(n % old.len())
+		mine := func(one *entry[V]) bool { return e.tree.of(one.hash) == n }
+		has := from.count(mine)
+		s := make(shard[V], sizeFor(has+1))
+		s.take(from, mine)
+		e.put(n, s, has)
 	}
 }

@@ -6,7 +6,6 @@ package cow
 import (
 	"hash/maphash"
 	"iter"
-	"maps"
 	"slices"
 )
 
@@ -58,8 +57,9 @@ func (m Map[V]) Len() int { return m.len }
 func (m Map[V]) All() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		for n := range m.tree.len() {
-			for _, one := range m.tree.shard(n) {
-				if one.hash != 0 && !yield(one.key, one.value) {
+			s := m.tree.shard(n)
+			for i := range s {
+				if s[i].hash != 0 && !yield(s[i].key(), s[i].value) {
 					return
 				}
 			}
@@ -86,27 +86,39 @@ func (m Map[V]) Edit() *Edit[V] { return &Edit[V]{from: m} }
 func Differences[V comparable](a, b Map[V]) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if a.tree.len() != b.tree.len() {
-			differ(maps.Collect(a.All()), maps.Collect(b.All()), yield)
-			return
+			a, b = a.whole(), b.whole()
 		}
 		for n := range a.tree.len() {
 			x, y := a.tree.shard(n), b.tree.shard(n)
-			if !same(x, y) && !differ(x.entries(), y.entries(), yield) {
+			if !same(x, y) && !differ(x, y, yield) {
 				return
 			}
 		}
 	}
 }
 
+// whole is the map in a single shard, however large.
+func (m Map[V]) whole() Map[V] {
+	t := newTree[V](1)
+	t.groups[0][0] = make(shard[V], sizeFor(m.len))
+	for n := range m.tree.len() {
+		t.groups[0][0].take(m.tree.shard(n), nil)
+	}
+	return Map[V]{tree: t, len: m.len}
+}
+
 // differ is false when yield wants no more.
-func differ[V comparable](a, b map[string]V, yield func(string) bool) bool {
-	for k, v := range a {
-		if w, ok := b[k]; (!ok || w != v) && !yield(k) {
+func differ[V comparable](a, b shard[V], yield func(string) bool) bool {
+	for i := range a {
+		if a[i].hash == 0 {
+			continue
+		}
+		if o := b.find(&a[i]); (o == nil || o.value != a[i].value) && !yield(a[i].key()) {
 			return false
 		}
 	}
-	for k := range b {
-		if _, ok := a[k]; !ok && !yield(k) {
+	for i := range b {
+		if b[i].hash != 0 && a.find(&b[i]) == nil && !yield(b[i].key()) {
 			return false
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,6 +25,9 @@ func TestLikeAMap(t *testing.T) {
 		touched := map[string]bool{}
 		for range rnd.IntN(60) {
 			k := fmt.Sprint(rnd.IntN(3000))
+			if len(k) == 3 { // some keys are short, some as long as fits, some longer
+				k = strings.Repeat("k", 37+len(k)*(rnd.IntN(2))) + k[:2]
+			}
 			touched[k] = true
 			if rnd.IntN(4) == 0 {
 				e.Delete(k)

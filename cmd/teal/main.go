@@ -97,6 +97,7 @@ build in the other colour, checks it, and flips the alias.`,
 	g.flags(root.PersistentFlags())
 	root.AddCommand(
 		deployCommand(g), rollbackCommand(g), flipCommand(g), statusCommand(g),
+		explainCommand(), pauseCommand(g), resumeCommand(g), maintenanceCommand(g),
 		routerCommand(g), registratorCommand(g),
 		demoCommand(g), devCommand(g), sampleCommand(),
 	)

@@ -3,14 +3,18 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
+	"io"
 	"net"
-	"net/netip"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"teal/consul"
 	"teal/router"
@@ -18,11 +22,14 @@ import (
 
 // routerFlags are the flags of `teal router`.
 type routerFlags struct {
-	listen, admin, domain, id string
-	advertise, adminURL       string
-	preview, flipFrom         []string
-	trusted                   []string
-	hold, shutdownDelay       time.Duration
+	domain, id          string
+	advertise, adminURL string
+	hold, shutdownDelay time.Duration
+	networks            networkFlags
+	doors               doorFlags
+	tcp                 tcpFlags
+	state               stateFlags
+	seeing              seeingFlags
 }
 
 func routerCommand(g *globals) *cobra.Command {
@@ -34,12 +41,18 @@ func routerCommand(g *globals) *cobra.Command {
 routes as the catalogue and the aliases in Consul change. Run as many as you
 like; all are alike. The admin address serves the catalogue page, the admin API
 and the metrics, and must be reachable for the deployers, which ask there
-whether the old colour has drained. It waits for a Consul that does not answer.
+whether the old colour has drained. It waits for a Consul that does not answer,
+or begins with the routes in --state-file.
 
 Told to end, it answers 503 to /readyz, takes requests for another
---shutdown-delay, finishes those under way, and then leaves the fleet.`,
-		Example: "  teal router --domain proxy.example --listen :80\n  teal router --preview none --flip-from 127.0.0.0/8,10.1.0.0/16",
-		Args:    cobra.NoArgs,
+--shutdown-delay, finishes those under way, and then leaves the fleet. With
+--handover, one that is started beside it takes its sockets over, and it ends
+by itself without losing a connection.`,
+		Example: `  teal router --domain proxy.example --listen :80
+  teal router --listen :80 --tls-listen :443 --tls-folder /etc/teal/tls
+  teal router --preview none --flip-from 127.0.0.0/8,10.1.0.0/16
+  teal router --handover /run/teal/router.sock --state-file /var/lib/teal/router.json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := g.logger(hclog.Info)
 			if err != nil {
@@ -49,90 +62,122 @@ Told to end, it answers 503 to /readyz, takes requests for another
 			if err != nil {
 				return err
 			}
-			return f.run(cmd.Context(), store, log)
+			return f.run(cmd.Context(), store, cmd.OutOrStdout(), log)
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.listen, "listen", ":8080", "where requests come in")
-	fs.StringVar(&f.admin, "admin", ":8081", "where the page, the admin API and the metrics are")
+	f.doors.flags(fs)
 	fs.StringVar(&f.domain, "domain", "localhost", "stable URIs are names below it: web.<domain>")
-	fs.StringVar(&f.id, "id", "", "of this router in the fleet (default host name and port)")
+	fs.StringVar(&f.id, "id", "", "of this router in the fleet (default host name and port); with --handover the beginning of it")
 	fs.StringVar(&f.advertise, "advertise", "", "address others reach this router at (default what the Consul agent advertises)")
 	fs.StringVar(&f.adminURL, "admin-url", "", "base URL others reach the admin API at (default the advertised address)")
-	fs.StringSliceVar(&f.preview, "preview", nil, "networks that may see targets no alias points at, or none (default loopback and private)")
-	fs.StringSliceVar(&f.flipFrom, "flip-from", nil, "networks that may flip through the admin API, or none (default loopback)")
-	fs.StringSliceVar(&f.trusted, "trusted-proxies", nil, "networks whose X-Forwarded-* headers are believed (default none)")
+	f.networks.flags(fs)
+	f.tcp.flags(fs)
 	fs.DurationVar(&f.hold, "hold", router.DefaultHold, "how long a last good view is kept when all instances vanish at once")
 	fs.DurationVar(&f.shutdownDelay, "shutdown-delay", router.DefaultShutdownDelay, "how long requests are still taken when told to end, for load balancers to notice")
+	f.state.flags(fs)
+	f.seeing.flags(fs)
 	return cmd
 }
 
-func (f *routerFlags) run(ctx context.Context, store *consul.Store, log hclog.Logger) error {
-	proxy, err := net.Listen("tcp", f.listen)
-	if err != nil {
-		return fmt.Errorf("listen for requests on %s: %w; choose another address with --listen", f.listen, err)
+// run wires a router and runs it to its end.
+func (f *routerFlags) run(ctx context.Context, store *consul.Store, stdout io.Writer, log hclog.Logger) (err error) {
+	opt := router.Options{Domain: f.domain, Version: version, Hold: f.hold, Logger: log.Named("router")}
+	if err := f.networks.fill(&opt); err != nil {
+		return err
 	}
-	defer proxy.Close()
-	admin, err := net.Listen("tcp", f.admin)
-	if err != nil {
-		return fmt.Errorf("listen for the admin API on %s: %w; choose another address with --admin", f.admin, err)
+	if err := f.tcp.fill(&opt); err != nil {
+		return err
 	}
-	defer admin.Close()
-	opt, err := f.options(ctx, store, proxy, admin)
+	d, err := f.doors.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	opt.ListenTCP = d.listeners.Port
+	address, silent, err := f.address(ctx, store, log)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // told to end while it waited for Consul
 		}
 		return err
 	}
+	f.name(&opt, d, address)
 	announcer := store.Announcer()
-	opt.Source, opt.Flipper, opt.Announcer, opt.Logger = store, store, announcer, log.Named("router")
+	opt.Source, opt.Flipper, opt.Announcer = store, store, announcer
+	file, err := f.state.fill(&opt, silent, log)
+	if err != nil {
+		return err
+	}
+	endSeeing, err := f.seeing.open(ctx, &opt, stdout)
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, endSeeing()) }()
+	opt.Registry = prometheus.NewRegistry()
+	opt.Registry.MustRegister(newWatchMetrics(store.WatchStats))
 	r, err := router.New(opt)
 	if err != nil {
 		return err
 	}
-	log.Info("the router runs", "id", opt.ID, "requests", opt.ProxyAddr, "page", opt.AdminURL, "domain", f.domain)
+	log.Info("the router runs", "id", opt.ID, "requests", opt.ProxyAddr, "page", f.page(d, address), "domain", f.domain)
 	life := &router.Lifecycle{
-		Router: r, Proxy: proxy, Admin: admin, Beside: announcer.Run, ShutdownDelay: f.shutdownDelay, Logger: log,
+		Router: r, Proxy: d.proxy, HTTPS: d.https, Admin: d.admin, Succession: d.succession,
+		ShutdownDelay: f.shutdownDelay, Logger: log,
+		Beside: func(ctx context.Context) error {
+			group, ctx := errgroup.WithContext(ctx)
+			group.Go(func() error { return announcer.Run(ctx) })
+			if file != nil {
+				group.Go(func() error { return file.Run(ctx) })
+			}
+			return group.Wait()
+		},
 	}
 	return life.Run(ctx)
 }
 
-func (f *routerFlags) options(ctx context.Context, store *consul.Store, proxy, admin net.Listener) (router.Options, error) {
-	preview, err := networks("preview", f.preview)
-	if err != nil {
-		return router.Options{}, err
+// address is what others reach this router at. silent tells that Consul did not
+// say, so that the address is the last one it said.
+func (f *routerFlags) address(ctx context.Context, store *consul.Store, log hclog.Logger) (address string, silent bool, err error) {
+	if f.advertise != "" {
+		return f.advertise, false, nil
 	}
-	flipFrom, err := networks("flip-from", f.flipFrom)
-	if err != nil {
-		return router.Options{}, err
+	remembered := f.state.rememberedAddress()
+	asking, done := ctx, context.CancelFunc(func() {})
+	if remembered != "" {
+		asking, done = context.WithTimeout(ctx, f.state.wait)
 	}
-	trusted, err := networks("trusted-proxies", f.trusted)
-	if err != nil {
-		return router.Options{}, err
+	defer done()
+	_, address, err = store.AwaitSelf(asking, func(error) {})
+	switch {
+	case err == nil:
+		f.state.rememberAddress(address, log)
+		return address, false, nil
+	case ctx.Err() == nil && remembered != "":
+		log.Warn("Consul does not answer; advertising the address that its agent told the last time", "address", remembered)
+		return remembered, true, nil
 	}
-	address := f.advertise
-	if address == "" {
-		if _, address, err = store.AwaitSelf(ctx, func(error) {}); err != nil {
-			return router.Options{}, fmt.Errorf("find out the address to advertise: %w; or set --advertise", err)
-		}
-	}
-	_, proxyPort, _ := net.SplitHostPort(proxy.Addr().String())
-	_, adminPort, _ := net.SplitHostPort(admin.Addr().String())
-	return router.Options{
-		ID: cmp.Or(f.id, hostName()+"-"+proxyPort), Domain: f.domain, Version: version,
-		ProxyAddr: net.JoinHostPort(address, proxyPort),
-		AdminURL:  cmp.Or(f.adminURL, "http://"+net.JoinHostPort(address, adminPort)),
-		Preview:   preview, FlipFrom: flipFrom, TrustedProxies: trusted, Hold: f.hold,
-	}, nil
+	return "", true, fmt.Errorf("find out the address to advertise: %w; or set --advertise", err)
 }
 
-func networks(flag string, texts []string) ([]netip.Prefix, error) {
-	list, err := router.ParseNetworks(texts)
-	if err != nil {
-		return nil, usageError{fmt.Errorf("--%s: %w", flag, err)}
+// name says who this router is to others. A process that takes over runs beside
+// the one before, so that each needs an id, and an admin URL that no other
+// process answers to, of its own.
+func (f *routerFlags) name(opt *router.Options, d *doors, address string) {
+	_, port, _ := net.SplitHostPort(d.proxy.Addr().String())
+	opt.ID = cmp.Or(f.id, hostName()+"-"+port)
+	opt.ProxyAddr = net.JoinHostPort(address, port)
+	opt.AdminURL = f.page(d, address)
+	if d.succession != nil {
+		opt.ID += "-" + strings.ToLower(rand.Text()[:6])
+		opt.AdminURL = router.AddressedTo(opt.AdminURL, opt.ID)
 	}
-	return list, nil
+}
+
+// page is where people find the admin API.
+func (f *routerFlags) page(d *doors, address string) string {
+	_, port, _ := net.SplitHostPort(d.admin.Addr().String())
+	return cmp.Or(f.adminURL, "http://"+net.JoinHostPort(address, port))
 }
 
 func hostName() string {

@@ -28,6 +28,9 @@ type Offer struct {
 	Listeners    map[string]*net.TCPListener // by name, such as "proxy"; they stay the caller's
 	ReadyTimeout time.Duration               // 0 for DefaultReadyTimeout
 	Logger       hclog.Logger
+	// More answers further listeners, such as those that come and go, each time a
+	// newcomer asks; nil for none. The map that it answers is not changed later.
+	More func() map[string]*net.TCPListener
 }
 
 // Run answers newcomers of the same user, one after the other, until ctx ends or
@@ -101,8 +104,9 @@ func (o *Offer) give(ctx context.Context, w wire) error {
 	if err := w.say(verbGreeting, fmt.Sprint(version)); err != nil {
 		return fmt.Errorf("greet the newcomer: %w", err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(o.Listeners)) {
-		if err := w.send(o.Listeners[name], verbListener, name); err != nil {
+	listeners := o.listeners()
+	for _, name := range slices.Sorted(maps.Keys(listeners)) {
+		if err := w.send(listeners[name], verbListener, name); err != nil {
 			return refuse(w, fmt.Errorf("hand over the listener %s: %w", name, err))
 		}
 	}
@@ -110,6 +114,19 @@ func (o *Offer) give(ctx context.Context, w wire) error {
 		return fmt.Errorf("end the list of listeners: %w", err)
 	}
 	return nil
+}
+
+// listeners is all that is handed over now.
+func (o *Offer) listeners() map[string]*net.TCPListener {
+	all := maps.Clone(o.Listeners)
+	if o.More == nil {
+		return all
+	}
+	if all == nil {
+		return o.More()
+	}
+	maps.Copy(all, o.More())
+	return all
 }
 
 func (o *Offer) awaitReady(ctx context.Context, w wire) error {

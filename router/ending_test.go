@@ -1,0 +1,84 @@
+package router
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+)
+
+// paused is a snapshot whose alias is paused for an hour.
+func paused() catalog.Snapshot {
+	return changed(snapshotOf(bluePro), func(s *catalog.Service) {
+		s.Halts = map[string]catalog.Halt{"production": {Kind: catalog.HaltPause, MaxWaitMS: 3_600_000}}
+	})
+}
+
+func TestARouterThatEndsLetsGoWhomItHolds(t *testing.T) {
+	p := newPublisher(t)
+	p.publish(paused())
+	answers := make(chan *Answer)
+	go func() {
+		var c Claim
+		answers <- p.dispatch.begin(t.Context(), &c, askWeb)
+	}()
+	require.Eventually(t, func() bool { _, n := p.ledger.throughAlias("web", "production"); return n == 1 }, 5*time.Second, time.Millisecond)
+
+	r := &Router{dispatch: p.dispatch}
+	stopped, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.endHolding(stopped, t.Context(), time.Millisecond)
+	}()
+	select {
+	case <-answers:
+		require.Fail(t, "it was let go while requests were still taken")
+	case <-time.After(20 * time.Millisecond):
+	}
+	stop()
+	answer := <-answers
+	<-ended
+	require.Equal(t, CodePaused, answer.Code)
+	require.Contains(t, answer.Message, "about to end")
+	_, waiting := p.ledger.throughAlias("web", "production")
+	require.Zero(t, waiting)
+
+	var c Claim
+	require.Equal(t, CodePaused, p.dispatch.begin(t.Context(), &c, askWeb).Code, "nobody is held any more")
+	p.publish(snapshotOf(bluePro))
+	require.Nil(t, p.dispatch.begin(t.Context(), &c, askWeb), "but who is not paused goes on")
+	c.Release(Class2xx)
+}
+
+func TestNobodyIsHeldWhenAllIsOver(t *testing.T) {
+	d := &dispatch{ending: newEnding()}
+	over, end := context.WithCancel(t.Context())
+	end()
+	(&Router{dispatch: d}).endHolding(over, over, time.Hour)
+	require.Error(t, d.ending.ctx.Err())
+}
+
+func TestNamesAreCountedUntilNothingIsUnderWay(t *testing.T) {
+	p := newPublisher(t)
+	p.publish(snapshotOf(bluePro))
+	var c Claim
+	require.Nil(t, p.dispatch.begin(t.Context(), &c, askWeb))
+	n, _ := p.ledger.throughAlias("web", "production")
+	require.Equal(t, int64(1), n)
+
+	p.publish(changed(snapshotOf(bluePro), func(s *catalog.Service) {
+		s.Aliases = map[string]catalog.Alias{"beta": {Name: "beta", Value: catalog.PointTo(bluePro)}}
+		s.Config.Default = "beta"
+	}))
+	n, _ = p.ledger.throughAlias("web", "production")
+	require.Equal(t, int64(1), n, "the alias has gone, its request has not")
+	require.True(t, p.ledger.leaving["web"])
+	c.Release(Class2xx)
+	p.publish(p.table.snapshot)
+	require.NotContains(t, p.ledger.services["web"].through, "production")
+	require.Contains(t, p.ledger.services["web"].through, "beta")
+}
