@@ -5,7 +5,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
-.PHONY: build demo setup test unit race lint integration fuzz bench bench-registrator images clean
+.PHONY: build demo setup test unit race lint integration fuzz bench bench-router bench-registrator images clean
 
 build: ## one static binary, bin/teal
 	$(BUILD) -o bin/teal ./cmd/teal
@@ -38,6 +38,9 @@ fuzz: ## each parser for ten seconds
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-router: ## docs/ROUTER.md's figures: lookups, one change, memory
+	$(GO) test -run '^$$' -bench 'Lookup100k|ChangeOfOne|FirstTable|Claim|Pick' -benchmem ./router
 
 bench-registrator: build ## docs/REGISTRATOR.md's figures: a thousand containers, and a real engine; needs root
 	$(GO) test -run '^$$' -bench Reconcile -benchtime 200x -benchmem ./bench/registrator

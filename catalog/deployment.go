@@ -3,6 +3,8 @@ package catalog
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"slices"
 	"time"
 )
 
@@ -35,6 +37,9 @@ func (s DeploymentState) Ended() bool {
 	return false
 }
 
+// ErrChanged: a record is not what it was when it was read.
+var ErrChanged = errors.New("the record was written since it was read")
+
 // Deployment is one run of the deployer:
 // teal/deployments/<service>/<environment>/<id>.
 type Deployment struct {
@@ -49,10 +54,25 @@ type Deployment struct {
 	Hosts       []string        `json:"hosts,omitempty"`
 	By          string          `json:"by"`
 	Replaces    *Release        `json:"replaces,omitempty"` // what the target held, put back if it fails
-	State       DeploymentState `json:"state"`
-	Reason      string          `json:"reason,omitempty"` // why it failed, a sentence
+	// Containers are what it brings to its target. Records of older versions have
+	// none.
+	Containers []DeployedContainer `json:"containers,omitempty"`
+	State      DeploymentState     `json:"state"`
+	Reason     string              `json:"reason,omitempty"` // why it failed, a sentence
 	Timeline    []Moment        `json:"timeline"`
 	Index       uint64          `json:"-"` // the key's ModifyIndex
+}
+
+// DeployedContainer is one container of a deployment.
+type DeployedContainer struct {
+	Name  string   `json:"name"`
+	Spec  string   `json:"spec"`            // the value of its LabelSpec
+	Hosts []string `json:"hosts,omitempty"` // endpoints; empty for all of the deployment
+}
+
+// On tells whether the container belongs on a host.
+func (c DeployedContainer) On(endpoint string) bool {
+	return len(c.Hosts) == 0 || slices.Contains(c.Hosts, endpoint)
 }
 
 // Moment is when a deployment entered a state.
@@ -82,3 +102,20 @@ func NewDeploymentID(now time.Time) string {
 	_, _ = rand.Read(b[:]) // never fails since Go 1.24
 	return now.UTC().Format("20060102t150405.000z") + "-" + hex.EncodeToString(b[:])
 }
+
+// HeldLock is a deployment lock that is there, and what Consul says of its
+// holder.
+type HeldLock struct {
+	LockRecord
+	// Session is the holder's; empty for a key that was written by hand, which
+	// keeps nobody out.
+	Session string
+	// Alive tells that Consul has the session. That of a holder that was killed
+	// lives on for up to SessionAfterlife.
+	Alive bool
+	Index uint64 // the key's ModifyIndex
+}
+
+// SessionAfterlife is how long the session of a process that was killed may
+// outlive it: twice its TTL of ten seconds.
+const SessionAfterlife = 20 * time.Second

@@ -57,7 +57,7 @@ const (
 
 // Retry bounds how often a request is tried on another instance.
 type Retry struct {
-	Attempts      int `json:"attempts,omitempty"`       // in all, the first included; 0 for the default, 1 for none again
+	Attempts      int `json:"attempts,omitempty"`       // in all that take a connection, the first included; 0 for the default, 1 for none again
 	BudgetPercent int `json:"budget_percent,omitempty"` // retries as a part of all requests; 0 for the default
 }
 

@@ -119,7 +119,7 @@ func (v *view) setFolder(folder string, pairs api.KVPairs, index uint64) bool {
 		v.folders[folder] = k
 	}
 	touched := k.take(v.keys, folder, pairs)
-	if had && len(touched) == 0 {
+	if had && len(touched) == 0 && !v.overtaken(folder, index) {
 		return false
 	}
 	delete(v.emptied, folder)
@@ -134,6 +134,14 @@ func (v *view) setFolder(folder string, pairs api.KVPairs, index uint64) bool {
 		v.parse(folder, group)
 	}
 	return true
+}
+
+// overtaken tells whether what is known of a folder as a whole is no longer so,
+// though none of its keys has changed: they were gone and are back, or Consul has
+// gone back to an earlier history, in which the next flip has a smaller index.
+func (v *view) overtaken(folder string, index uint64) bool {
+	_, gone := v.emptied[folder]
+	return gone || (folder == v.keys.Aliases() && index < v.aliasIndex)
 }
 
 // parse reads one group of a folder's keys anew.

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/consul/api"
 	"github.com/stretchr/testify/require"
@@ -132,4 +133,35 @@ func TestBudget(t *testing.T) {
 	require.Equal(t, 3, budget(3))
 	require.Equal(t, DefaultWatchBudget, budget(1000), "connections are few")
 	require.Zero(t, budget(-1))
+}
+
+// TestAFolderThatComesBackIsKept tells a folder whose keys were gone for a moment
+// from one that stays empty: nothing of it changed, and yet it is to be believed
+// again, and not forgotten when the hold is over.
+func TestAFolderThatComesBackIsKept(t *testing.T) {
+	keys := catalog.NewKeys("")
+	v := newView(keys)
+	pairs := aliases(3)
+	v.setFolder(keys.Aliases(), pairs, 20)
+	require.True(t, v.suspect(keys.Aliases(), time.Now()))
+	gone := v.snapshot()
+	require.Zero(t, gone.AliasIndex)
+	require.Len(t, gone.Problems, 1)
+
+	require.True(t, v.setFolder(keys.Aliases(), slices.Clone(pairs), 20), "a snapshot is due")
+	require.Empty(t, v.emptied, "else the aliases are forgotten when the hold is over")
+	back := v.snapshot()
+	require.EqualValues(t, 20, back.AliasIndex)
+	require.Empty(t, back.Problems)
+	require.Equal(t, 3, back.Services.Len())
+}
+
+// TestAnIndexThatGoesBackIsTaken holds a Consul that was restored from a backup to
+// its present history: the next flip may have a smaller index than the last.
+func TestAnIndexThatGoesBackIsTaken(t *testing.T) {
+	keys := catalog.NewKeys("")
+	v := newView(keys)
+	v.setFolder(keys.Aliases(), aliases(3), 20)
+	require.True(t, v.setFolder(keys.Aliases(), aliases(3), 15))
+	require.EqualValues(t, 15, v.snapshot().AliasIndex)
 }

@@ -121,6 +121,7 @@ func (r *run) begin(ctx context.Context) error {
 	r.plan = PlanHost(r.spec, r.env, Placement{
 		Target: target, Release: r.record.Release, Revision: r.record.Revision, Deployment: r.record.ID,
 	})
+	r.record.Containers = r.plan.recorded(r.env)
 	return nil
 }
 

@@ -37,7 +37,6 @@ type Options struct {
 // The defaults of Options, and what bounds the work after a failure.
 const (
 	DefaultPoll        = 250 * time.Millisecond
-	firstPause         = 5 * time.Millisecond
 	DefaultAcknowledge = 30 * time.Second // a dead router's record is gone by then
 	DefaultRouted      = 2 * time.Second
 	cleanupTimeout     = 2 * time.Minute
@@ -119,21 +118,8 @@ func onHost(ctx context.Context, h host, do func(context.Context, host) error) e
 }
 
 // pause waits for the time between two looks.
-func (d *Deployer) pause(ctx context.Context) error { return rest(ctx, d.opt.Poll) }
-
-// pacer answers a pause for waits that are usually over at once: it begins with
-// firstPause and grows to Poll.
-func (d *Deployer) pacer() func(context.Context) error {
-	next := min(firstPause, d.opt.Poll)
-	return func(ctx context.Context) error {
-		now := next
-		next = min(2*next, d.opt.Poll)
-		return rest(ctx, now)
-	}
-}
-
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
+func (d *Deployer) pause(ctx context.Context) error {
+	timer := time.NewTimer(d.opt.Poll)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/fleet"
 )
 
 // conclude waits for the fleet, removes what was put aside and records the
@@ -72,77 +73,52 @@ func (d *Deployer) removePrevious(ctx context.Context, hosts []host, record cata
 // none has a request at the old targets, within bounds. It answers what it
 // waited for in vain, in sentences.
 func (d *Deployer) awaitFleet(ctx context.Context, service string, index uint64, old []catalog.Target, drain time.Duration) []string {
-	routers, notes := d.awaitApplied(ctx, index)
-	if len(routers) == 0 || len(old) == 0 || d.opt.Fleet == nil || ctx.Err() != nil {
+	f := fleet.Flip{Service: service, Index: index, Old: old}
+	routers, notes := d.awaitApplied(ctx, f)
+	if routers == 0 || len(old) == 0 || d.opt.Fleet == nil || ctx.Err() != nil {
 		return notes
 	}
-	return append(notes, d.awaitDrained(ctx, routers, service, old, drain)...)
+	return append(notes, d.awaitDrained(ctx, f, drain)...)
 }
 
-// awaitApplied answers the living routers and, if not all have applied the flip
-// in time, who has not.
-func (d *Deployer) awaitApplied(ctx context.Context, index uint64) ([]catalog.RouterRecord, []string) {
-	deadline := d.opt.Now().Add(d.opt.Acknowledge)
-	pause := d.pacer()
-	for {
-		routers, err := d.opt.Store.Routers(ctx)
-		var behind []string
-		for _, r := range routers {
-			if r.Applied < index {
-				behind = append(behind, r.ID)
-			}
-		}
-		switch {
-		case err == nil && len(routers) == 0:
-			return nil, []string{"no router is running, so nobody gets the service through Teal yet"}
-		case err == nil && len(behind) == 0:
-			return routers, nil
-		case ctx.Err() != nil:
-			return routers, []string{"it was interrupted before all routers had told that they applied the flip"}
-		case d.opt.Now().Before(deadline):
-			_ = pause(ctx) // an ended context is seen on the next turn
-		case err != nil:
-			return nil, []string{fmt.Sprintf("the routers can't be asked whether they applied the flip: %s", err)}
-		default:
-			return routers, []string{fmt.Sprintf("routers %s have not applied the flip after %s; see their logs", strings.Join(behind, ", "), d.opt.Acknowledge)}
-		}
-	}
+// observer looks at the routers. Without ask it believes their records.
+func (d *Deployer) observer(ask fleet.Asker) *fleet.Observer {
+	return &fleet.Observer{Records: d.opt.Store, Ask: ask, Poll: d.opt.Poll}
 }
 
-func (d *Deployer) awaitDrained(ctx context.Context, routers []catalog.RouterRecord, service string, old []catalog.Target, drain time.Duration) []string {
-	deadline := d.opt.Now().Add(drain)
-	pause := d.pacer()
-	for {
-		left, err := d.inFlight(ctx, routers, service, old)
-		switch {
-		case err == nil && left == 0:
-			return nil
-		case ctx.Err() != nil:
-			return []string{"it was interrupted before the last requests at the old release had ended"}
-		case d.opt.Now().Before(deadline):
-			_ = pause(ctx) // an ended context is seen on the next turn
-		case err != nil:
-			return []string{fmt.Sprintf("it is not known whether requests are left at the old release: %s", err)}
-		default:
-			return []string{fmt.Sprintf("%d requests are still under way at the old release after %s; it keeps running", left, drain)}
-		}
+// awaitApplied answers how many routers live and, if not all have told in time
+// that they applied the flip, who has not.
+func (d *Deployer) awaitApplied(ctx context.Context, f fleet.Flip) (int, []string) {
+	bound, done := context.WithTimeout(ctx, d.opt.Acknowledge)
+	defer done()
+	seen := d.observer(nil).Await(bound, f, fleet.Applied)
+	routers := len(seen.Routers)
+	switch {
+	case seen.Applied() && routers == 0:
+		return 0, []string{"no router is running, so nobody gets the service through Teal yet"}
+	case seen.Applied():
+		return routers, nil
+	case ctx.Err() != nil:
+		return routers, []string{"it was interrupted before all routers had told that they applied the flip"}
+	case seen.Err != nil:
+		return 0, []string{fmt.Sprintf("the routers can't be asked whether they applied the flip: %s", seen.Err)}
 	}
+	return routers, []string{fmt.Sprintf("routers %s have not applied the flip after %s; see their logs", strings.Join(seen.Behind(), ", "), d.opt.Acknowledge)}
 }
 
-// inFlight is how many requests all routers together have at some targets. It
-// asks all of them even when one does not answer.
-func (d *Deployer) inFlight(ctx context.Context, routers []catalog.RouterRecord, service string, targets []catalog.Target) (int, error) {
-	total := 0
-	var errs []error
-	for _, router := range routers {
-		for _, t := range targets {
-			view, err := d.opt.Fleet.Target(ctx, router, service, t)
-			if err != nil {
-				errs = append(errs, err)
-				break
-			}
-			total += view.InFlight
-		}
+func (d *Deployer) awaitDrained(ctx context.Context, f fleet.Flip, drain time.Duration) []string {
+	bound, done := context.WithTimeout(ctx, drain)
+	defer done()
+	seen := d.observer(d.opt.Fleet).Await(bound, f, fleet.Drained)
+	switch {
+	case seen.Drained():
+		return nil
+	case seen.Moved != "":
+		return []string{fmt.Sprintf("the old release is not waited for: %s", seen.Moved)}
+	case ctx.Err() != nil:
+		return []string{"it was interrupted before the last requests at the old release had ended"}
+	case seen.Left() > 0:
+		return []string{fmt.Sprintf("%d requests are still under way at the old release after %s; it keeps running", seen.Left(), drain)}
 	}
-	return total, errors.Join(errs...)
+	return []string{fmt.Sprintf("it is not known after %s whether requests are left at the old release: %s", drain, seen)}
 }

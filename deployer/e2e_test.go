@@ -18,6 +18,7 @@ import (
 	"teal/deployer"
 	"teal/dev"
 	"teal/dev/process"
+	"teal/fleet"
 )
 
 // These tests deploy real processes through the real Consul adapter over a
@@ -213,7 +214,7 @@ func TestAWorldThatEndsFinishesItsRequests(t *testing.T) {
 	}()
 	router := catalog.RouterRecord{ID: "laptop", Admin: l.PageURL()}
 	require.Eventually(t, func() bool {
-		view, err := deployer.NewHTTPFleet(nil).Target(t.Context(), router, "web", blue)
+		view, err := fleet.NewClient(nil).Target(t.Context(), router, "web", blue)
 		return err == nil && view.InFlight == 1 && view.Routed == 2
 	}, 5*time.Second, 5*time.Millisecond)
 	l.end()

@@ -10,9 +10,9 @@ import (
 // Issue is one thing that is wrong with a service file, or that Teal will not do
 // as the file says.
 type Issue struct {
-	File    string
-	Line    int // 0 when it is about the whole file
-	Message string
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"` // 0 when it is about the whole file
+	Message string `json:"message"`
 }
 
 // String is the issue on one line, as editors and pipelines like to link it.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/fleet"
 )
 
 // Flip points an alias at a target or a split, if everything that would get
@@ -89,10 +90,10 @@ func (d *Deployer) flipTo(ctx context.Context, s *catalog.Service, from catalog.
 		return Flipped{}, fmt.Errorf("point %s of %s at %s: %w", from.Name, s.Name, to, err)
 	}
 	d.opt.Logger.Info("flipped", "service", s.Name, "alias", from.Name, "from", from.Value, "to", to, "index", index)
-	routers, notes := d.awaitApplied(ctx, index)
+	routers, notes := d.awaitApplied(ctx, fleet.Flip{Service: s.Name, Index: index})
 	done := Flipped{
 		Service: s.Name, Alias: from.Name, From: from.Value, To: to, Index: index,
-		Took: d.opt.Now().Sub(began), Routers: len(routers), Notes: append(unready, notes...),
+		Took: d.opt.Now().Sub(began), Routers: routers, Notes: append(unready, notes...),
 	}
 	if t, ok := to.Single(); ok {
 		done.Release = s.Releases[t].ID

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/fleet"
 )
 
 // Host is one Docker engine, or the platform of local processes that stands in
@@ -41,6 +42,7 @@ type Host interface {
 
 // Store is what the deployer needs of Consul. It is safe for concurrent use.
 type Store interface {
+	Keeper
 	// Service is a consistent reading of one service, with its checks and what
 	// they say. It is never nil without an error, and empty for an unknown one.
 	Service(ctx context.Context, name string) (*catalog.Service, error)
@@ -71,17 +73,5 @@ type Store interface {
 	Routers(ctx context.Context) ([]catalog.RouterRecord, error)
 }
 
-// Fleet asks routers what they see. It is safe for concurrent use.
-type Fleet interface {
-	// Target is a router's view of a target of a service, of one that it does not
-	// know too: no request is under way there then. An answer that can't be
-	// understood is an error, never an empty view.
-	Target(ctx context.Context, router catalog.RouterRecord, service string, t catalog.Target) (TargetView, error)
-}
-
-// TargetView is one target as one router has it.
-type TargetView struct {
-	InFlight int    `json:"in_flight"` // requests under way
-	Routed   int    `json:"routed"`    // instances that get requests when the target does
-	Applied  uint64 `json:"applied"`   // the alias index that the router has applied
-}
+// Fleet asks routers what they see; fleet.Client does over their admin API.
+type Fleet = fleet.Asker

@@ -21,6 +21,9 @@ type Status struct {
 	Targets     []TargetStatus        `json:"targets"`
 	Routers     []RouterStatus        `json:"routers"`
 	Deployments []catalog.Deployment  `json:"deployments"` // the newest first
+	Drift       []Drift               `json:"drift"`
+	// Unseen says which hosts could not be looked at for drift, and why.
+	Unseen []string `json:"unseen,omitempty"`
 }
 
 // AliasStatus is an alias and who flipped it last.
@@ -48,7 +51,8 @@ type RouterStatus struct {
 	Current bool `json:"current"`
 }
 
-// Status reads how a service stands. A service that nobody knows is an error.
+// Status reads how a service stands. A service that nobody knows is an error, a
+// host that does not answer is not.
 func (d *Deployer) Status(ctx context.Context, service string) (Status, error) {
 	s, err := d.opt.Store.Service(ctx, service)
 	if err != nil {
@@ -65,6 +69,8 @@ func (d *Deployer) Status(ctx context.Context, service string) (Status, error) {
 			return Status{}, fmt.Errorf("read the deployments of %s to %s: %w", service, env, err)
 		}
 		status.Deployments = append(status.Deployments, all[max(0, len(all)-lastDeployments):]...)
+		drift, unseen := d.drift(ctx, s, env, all)
+		status.Drift, status.Unseen = append(status.Drift, drift...), append(status.Unseen, unseen...)
 	}
 	slices.SortFunc(status.Deployments, func(a, b catalog.Deployment) int { return strings.Compare(b.ID, a.ID) })
 	if len(status.Aliases)+len(status.Targets)+len(status.Deployments) == 0 {
@@ -76,7 +82,7 @@ func (d *Deployer) Status(ctx context.Context, service string) (Status, error) {
 // describeService is the part of a status that follows from one reading. It is
 // pure.
 func describeService(s *catalog.Service, routers []catalog.RouterRecord) Status {
-	status := Status{Service: s.Name, Config: s.Config}
+	status := Status{Service: s.Name, Config: s.Config, Drift: []Drift{}}
 	newest := uint64(0)
 	for _, name := range aliasNames(s) {
 		alias, _ := s.Resolve(name)

@@ -3,8 +3,10 @@ package deployer
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"teal/catalog"
+	"teal/fleet"
 )
 
 // vacate waits until no router sends requests to what the target held before,
@@ -22,14 +24,14 @@ func (r *run) vacate(ctx context.Context) {
 		return // nobody routes, or the checks will tell that Consul is away
 	}
 	deadline := r.opt.Now().Add(r.spec.Drain)
-	pause := r.pacer()
+	pause := fleet.Pacer(r.opt.Poll)
 	for {
 		left := r.lingering(ctx, routers)
 		switch {
 		case len(left) == 0:
 			return
 		case r.opt.Now().After(deadline):
-			r.note("routers %s still have requests at what %s held before, after %s; it is stopped now", ids(left), r.record.Target, r.spec.Drain)
+			r.note("routers %s still have requests at what %s held before, after %s; it is stopped now", strings.Join(fleet.IDs(left), ", "), r.record.Target, r.spec.Drain)
 			return
 		case pause(ctx) != nil:
 			return

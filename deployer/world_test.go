@@ -15,6 +15,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/fleet"
 )
 
 // world is a fleet in memory: hosts with containers, a registrator that sees
@@ -30,7 +31,9 @@ type world struct {
 	releases    map[catalog.Target]catalog.Release
 	deployments map[string]catalog.Deployment
 	config      catalog.ServiceConfig
-	configs     int // how often it was written
+	configs     int                              // how often it was written
+	others      map[string]catalog.ServiceConfig // of other services
+	orphaned    bool                             // the holder of the lock is dead
 	holder      string
 	lost        chan struct{}
 	routers     []catalog.RouterRecord
@@ -334,13 +337,13 @@ func (w *world) Routers(ctx context.Context) ([]catalog.RouterRecord, error) {
 
 // Target is what routers answer: they see instances at once, except those of
 // blind routers.
-func (w *world) Target(ctx context.Context, router catalog.RouterRecord, service string, t catalog.Target) (deployer.TargetView, error) {
+func (w *world) Target(ctx context.Context, router catalog.RouterRecord, service string, t catalog.Target) (fleet.TargetView, error) {
 	if err := w.before(ctx, "target", router.ID); err != nil {
-		return deployer.TargetView{}, err
+		return fleet.TargetView{}, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	view := deployer.TargetView{InFlight: w.inFlight[t], Applied: router.Applied}
+	view := fleet.TargetView{InFlight: w.inFlight[t], Applied: router.Applied}
 	for _, i := range w.instances() {
 		held, recorded := w.releases[t]
 		if i.Target == t && !w.blind[router.ID] && (!recorded || held.ID == i.Release) {

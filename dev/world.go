@@ -17,6 +17,7 @@ import (
 	"teal/deployer"
 	"teal/dev/process"
 	"teal/dev/store"
+	"teal/fleet"
 	"teal/registrator"
 	"teal/router"
 )
@@ -113,7 +114,7 @@ func (w *World) wire() (err error) {
 	}
 	w.router, err = router.New(router.Options{
 		ID: "laptop", Domain: w.opt.Domain, ProxyAddr: w.proxy.Addr().String(), AdminURL: w.PageURL(), Version: w.opt.Version,
-		Source: w.consul, Flipper: w.consul, Announcer: w.announcer, Logger: log.Named("router"),
+		Source: w.consul, Flipper: w.consul, Announcer: w.announcer, Roster: w.consul, Logger: log.Named("router"),
 	})
 	return err
 }
@@ -153,7 +154,7 @@ func (w *World) runStore(ctx context.Context) error {
 // Scheme are its process platform.
 func (w *World) Deployer(progress func(deployer.Event)) *deployer.Deployer {
 	return deployer.New(deployer.Options{
-		Store: w.consul, Connect: w.connect, Fleet: deployer.NewHTTPFleet(w.opt.Logger),
+		Store: w.consul, Connect: w.connect, Fleet: fleet.NewClient(w.opt.Logger),
 		Progress: progress, By: By(), Logger: w.opt.Logger.Named("deployer"), Poll: 50 * time.Millisecond,
 	})
 }

@@ -116,7 +116,8 @@ func TestRouterRestartsWithoutAGap(t *testing.T) {
 	require.Eventually(t, func() bool { _, err := os.Stat(socket); return err == nil }, patience, 10*time.Millisecond)
 	require.Eventually(t, func() bool { return w.post(http.DefaultClient, "x") == nil }, patience, 10*time.Millisecond)
 	load, stop := w.keepPosting(t)
-	for n := range 5 {
+	for n := range 8 {
+		http.DefaultClient.CloseIdleConnections() // those that are kept unused are waited for
 		before := load.sent.Load()
 		require.Eventually(t, func() bool { return load.sent.Load() > before+200 }, patience, time.Millisecond)
 		next := begin()

@@ -97,8 +97,9 @@ type targetStatus struct {
 	Target    string         `json:"target"`
 	Known     bool           `json:"known"` // to the catalogue, or by requests that are left
 	InFlight  int64          `json:"in_flight"`
-	Routed    int            `json:"routed"`  // instances that get requests when the target does
-	Applied   uint64         `json:"applied"` // the alias index of the table that was asked
+	Routed    int            `json:"routed"`            // instances that get requests when the target does
+	Applied   uint64         `json:"applied"`           // the alias index of the table that was asked
+	Aliases   []string       `json:"aliases,omitempty"` // that send requests to the target
 	Instances []instanceView `json:"instances"`
 }
 
@@ -120,6 +121,7 @@ func (a *admin) target(w http.ResponseWriter, r *http.Request, t *Table) {
 	writeJSON(w, http.StatusOK, targetStatus{
 		Service: name, Target: target.String(), Known: known || view.InFlight > 0,
 		InFlight: view.InFlight, Routed: view.Routed, Applied: t.snapshot.AliasIndex, Instances: view.Instances,
+		Aliases: t.part(name).senders(target),
 	})
 }
 
@@ -140,6 +142,10 @@ func (a *admin) healthz(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *admin) readyz(w http.ResponseWriter, _ *http.Request, t *Table) {
+	if !a.router.announce.introduced.Load() {
+		writeError(w, http.StatusServiceUnavailable, "This router has not told the fleet of itself yet. Try again in a second.")
+		return
+	}
 	if a.router.retiring.Load() {
 		writeError(w, http.StatusServiceUnavailable, "This router is about to end. Send new requests to another one.")
 		return

@@ -1,16 +1,19 @@
 package router
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/mux"
 
 	"teal/catalog"
+	"teal/fleet"
 )
 
 // maxAliasValue bounds the body of a flip.
@@ -27,13 +30,23 @@ func newFlipHandler(r *Router) *flipHandler {
 	return &flipHandler{router: r, cross: http.NewCrossOriginProtection()}
 }
 
-// flipAnswer is the body of a flip that happened.
+// flipAnswer is the body of a flip that happened, or that was not needed.
 type flipAnswer struct {
 	Service string             `json:"service"`
 	Alias   string             `json:"alias"`
 	From    catalog.AliasValue `json:"from"`
 	To      catalog.AliasValue `json:"to"`
 	Index   uint64             `json:"index"`
+	*progress
+}
+
+// status tells a flip that is through from one that happened, but is not yet what
+// the client waits for.
+func (a flipAnswer) status() int {
+	if a.progress != nil && !a.reached {
+		return http.StatusAccepted
+	}
+	return http.StatusOK
 }
 
 // refusal is an error that is the client's to mend.
@@ -55,7 +68,7 @@ func (h *flipHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var no *refusal
 	switch {
 	case err == nil:
-		writeJSON(w, http.StatusOK, answer)
+		writeJSON(w, answer.status(), answer)
 	case errors.As(err, &no):
 		writeError(w, no.status, "%s", no.sentence)
 	case isConflict(err):
@@ -81,16 +94,46 @@ func (h *flipHandler) flip(r *http.Request) (flipAnswer, error) {
 	if err := h.mayFlip(r); err != nil {
 		return flipAnswer{}, err
 	}
+	wait, err := h.waiting(r)
+	if err != nil {
+		return flipAnswer{}, err
+	}
 	f, err := h.wish(r)
 	if err != nil {
 		return flipAnswer{}, err
 	}
-	index, err := h.router.opt.Flipper.Flip(r.Context(), f)
-	if err != nil {
-		return flipAnswer{}, err
+	answer := flipAnswer{Service: f.Service, Alias: f.Alias, From: f.From.Value, To: f.To, Index: f.From.Index}
+	var notes []string
+	if !f.granted() {
+		if answer.Index, notes, err = h.commit(r.Context(), wait, f.Flip); err != nil {
+			return flipAnswer{}, err
+		}
+	}
+	if wait.goal != "" {
+		seen := fleet.Flip{Service: f.Service, Index: answer.Index, Old: f.old, New: f.To.Live()}
+		answer.progress = h.seeThrough(r.Context(), wait, seen)
+		answer.Notes = notes
+		h.logProgress(f.Flip, answer.progress)
+	}
+	return answer, nil
+}
+
+// commit makes the flip. Who waits for it also has the routers made ready for it.
+func (h *flipHandler) commit(ctx context.Context, wait waiting, f catalog.Flip) (index uint64, notes []string, err error) {
+	if wait.goal != "" {
+		notes = h.awaitRouted(ctx, f)
+	}
+	if index, err = h.router.opt.Flipper.Flip(ctx, f); err != nil {
+		return 0, nil, err
 	}
 	h.router.log.Info("flipped", "service", f.Service, "alias", f.Alias, "from", f.From.Value.String(), "to", f.To.String(), "by", f.By)
-	return flipAnswer{Service: f.Service, Alias: f.Alias, From: f.From.Value, To: f.To, Index: index}, nil
+	return index, notes, nil
+}
+
+func (h *flipHandler) logProgress(f catalog.Flip, p *progress) {
+	if !p.reached {
+		h.router.log.Warn("a flip is not through yet", "service", f.Service, "alias", f.Alias, "to", f.To.String(), "message", p.Message)
+	}
 }
 
 // mayFlip keeps strangers out: other networks, and web pages of other sites.
@@ -124,39 +167,68 @@ func (h *flipHandler) knownOrigin(r *http.Request) bool {
 	return isIP(host) || host == "localhost" || (err == nil && host != "" && host == strings.ToLower(own.Hostname()))
 }
 
+// wish is a flip that is asked for.
+type wish struct {
+	catalog.Flip
+	old []catalog.Target // what loses the alias's requests by it
+}
+
+// granted tells whether the alias is what it is wished to be. Consul does not
+// count writing the same again as a change, so no router would acknowledge it.
+func (w wish) granted() bool {
+	return w.From.Index != 0 && w.From.Value.String() == w.To.String()
+}
+
 // wish reads what is asked for and checks it against the service as it is now.
-func (h *flipHandler) wish(r *http.Request) (catalog.Flip, error) {
+func (h *flipHandler) wish(r *http.Request) (wish, error) {
 	name, alias := mux.Vars(r)["service"], mux.Vars(r)["alias"]
 	if err := checkAlias(alias); err != nil {
-		return catalog.Flip{}, refuse(http.StatusBadRequest, "%v.", err)
+		return wish{}, refuse(http.StatusBadRequest, "%v.", err)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxAliasValue+1))
 	if err != nil || len(body) > maxAliasValue {
-		return catalog.Flip{}, refuse(http.StatusBadRequest, "The body is no alias value; send a target such as green-production.")
+		return wish{}, refuse(http.StatusBadRequest, "The body is no alias value; send a target such as green-production.")
 	}
 	to, err := catalog.ParseAliasValue(string(body))
 	if err != nil {
-		return catalog.Flip{}, refuse(http.StatusBadRequest, "The body is no alias value: %v.", err)
+		return wish{}, refuse(http.StatusBadRequest, "The body is no alias value: %v.", err)
 	}
 	service, err := h.router.opt.Flipper.Service(r.Context(), name)
 	if err != nil {
-		return catalog.Flip{}, err
+		return wish{}, err
 	}
 	if service.Unknown() {
-		return catalog.Flip{}, refuse(http.StatusNotFound, "There is no service %q. GET /v1/services lists those there are.", name)
+		return wish{}, refuse(http.StatusNotFound, "There is no service %q. GET /v1/services lists those there are.", name)
 	}
 	from, err := present(service, alias, r.URL.Query().Get("from"))
 	if err != nil {
-		return catalog.Flip{}, err
+		return wish{}, err
 	}
-	guards, err := guardsOf(service, to)
-	if err != nil {
-		return catalog.Flip{}, err
+	f := wish{Flip: catalog.Flip{Service: name, Alias: alias, From: from, To: to, By: h.by(r), At: h.router.opt.Now()}}
+	f.old = fleet.Lost(from.Value, to)
+	if f.granted() {
+		f.old = lostBefore(service, from)
+		return f, nil
 	}
-	return catalog.Flip{
-		Service: name, Alias: alias, From: from, To: to, By: h.by(r), At: h.router.opt.Now(), Guards: guards,
-		Releases: service.ReleasesAfter(alias, from.Value, to),
-	}, nil
+	f.Releases = service.ReleasesAfter(alias, from.Value, to)
+	f.Guards, err = guardsOf(service, to)
+	return f, err
+}
+
+// lostBefore are the targets that lost an alias's requests by its last flip, for
+// who asks again to wait on. Where that flip left no record, they are all targets
+// with instances that no alias sends requests to.
+func lostBefore(s *catalog.Service, a catalog.Alias) []catalog.Target {
+	if !s.FlippedByHand(a.Name) {
+		return fleet.Lost(s.Flips[a.Name].From, a.Value)
+	}
+	var idle []catalog.Target
+	for _, i := range s.Instances {
+		if !getsRequests(s, i.Target) && !slices.Contains(idle, i.Target) {
+			idle = append(idle, i.Target)
+		}
+	}
+	return idle
 }
 
 // present is the alias as it is, which must be what the client expects, if it

@@ -17,15 +17,21 @@ const (
 	lastRetry  = 5 * time.Second
 )
 
+// introduction bounds how long a router that starts tries to announce itself
+// before it goes on: it must start without Consul, too.
+const introduction = 2 * time.Second
+
 // announcer tells the newest applied alias index to the fleet.
 type announcer struct {
-	to     Announcer // nil for nobody
-	record catalog.RouterRecord
-	log    hclog.Logger
-	index  atomic.Uint64
-	news   chan struct{}
-	said   bool   // whether anything was handed to applied; guarded by its caller
-	last   uint64 // what was handed to applied last; guarded by its caller
+	to         Announcer // nil for nobody
+	record     catalog.RouterRecord
+	log        hclog.Logger
+	index      atomic.Uint64
+	news       chan struct{}
+	introduced atomic.Bool // the introduction is over, whether it succeeded or not
+	failing    bool        // the last announcement failed; guarded by its caller
+	said       bool        // whether anything was handed to applied; likewise
+	last       uint64      // what was handed to applied last; likewise
 }
 
 func newAnnouncer(opt Options) *announcer {
@@ -37,6 +43,22 @@ func newAnnouncer(opt Options) *announcer {
 	}
 }
 
+// introduce announces a router that has applied nothing. It comes before the
+// first reading of the aliases, so that whoever lists the routers after a flip
+// either sees this one, and waits for it, or it will read the flipped alias. It
+// gives up after a while; run goes on trying.
+func (a *announcer) introduce(ctx context.Context) {
+	defer a.introduced.Store(true)
+	if a.to == nil {
+		return
+	}
+	ctx, done := context.WithTimeout(ctx, introduction)
+	defer done()
+	if !a.announce(ctx) {
+		a.wake()
+	}
+}
+
 // applied notes that the table with this index has been published. Calls must
 // not overlap.
 func (a *announcer) applied(index uint64) {
@@ -45,6 +67,11 @@ func (a *announcer) applied(index uint64) {
 	}
 	a.said, a.last = true, index
 	a.index.Store(index)
+	a.wake()
+}
+
+// wake has run announce anew.
+func (a *announcer) wake() {
 	select {
 	case a.news <- struct{}{}:
 	default: // run will read the newer index
@@ -66,22 +93,35 @@ func (a *announcer) run(ctx context.Context) {
 	}
 }
 
-// announce tries until it succeeds.
-func (a *announcer) announce(ctx context.Context) {
+// announce tries until it succeeds, or until ctx ends. It does not wait long when
+// there is news: who reads the aliases can reach Consul.
+func (a *announcer) announce(ctx context.Context) bool {
 	for pause := firstRetry; ; pause = min(2*pause, lastRetry) {
-		record := a.record
-		record.Applied = a.index.Load()
-		err := a.to.Announce(ctx, record)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		if pause == firstRetry {
-			a.log.Warn("can't announce the applied index; trying on", "index", record.Applied, "error", err)
+		if a.try(ctx) {
+			return true
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return false
+		case <-a.news:
 		case <-time.After(pause + rand.N(pause/2)):
 		}
 	}
+}
+
+// try announces once, and says in the log when that begins or ceases to fail.
+func (a *announcer) try(ctx context.Context) bool {
+	record := a.record
+	record.Applied = a.index.Load()
+	err := a.to.Announce(ctx, record)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return false // it was cut short, which says nothing
+	case err == nil && a.failing:
+		a.log.Info("the fleet is told again what this router has applied", "index", record.Applied)
+	case err != nil && !a.failing:
+		a.log.Warn("can't announce the applied index; trying on", "index", record.Applied, "error", err)
+	}
+	a.failing = err != nil
+	return err == nil
 }

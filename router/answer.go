@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"teal/catalog"
 	"teal/router/limit"
@@ -141,14 +142,15 @@ func answerMaintenance(r *Route) *Answer {
 	}
 }
 
-// answerBusy says why a request got no turn.
-func answerBusy(ctx context.Context, r *Route, err error) *Answer {
+// answerBusy says why a request got no turn, for which it would have waited so
+// long.
+func answerBusy(ctx context.Context, r *Route, err error, wait time.Duration) *Answer {
 	if ctx.Err() != nil {
 		return answerGone()
 	}
 	why := "and as many are waiting as may"
 	if errors.Is(err, limit.ErrWaited) {
-		why = "and none ended within " + r.policy.queueWait.String()
+		why = "and none ended within " + wait.String()
 	}
 	return &Answer{
 		Status: http.StatusServiceUnavailable, Code: CodeBusy, Service: r.Service, Alias: r.Alias,

@@ -28,18 +28,16 @@ func (a *Ask) values(name string) []string {
 	return a.Header.Values(name)
 }
 
-// cookie is the value of a cookie, empty where there is none.
+// cookie is the value of a cookie, empty where there is none. Cookies that can't
+// be read hide no other: services and their pages set what they like.
 func (a *Ask) cookie(name string) string {
-	for _, line := range a.values("Cookie") {
-		cookies, err := http.ParseCookie(line)
-		if err != nil {
-			continue
-		}
-		for _, c := range cookies {
-			if c.Name == name {
-				return c.Value
-			}
-		}
+	lines := a.values("Cookie")
+	if len(lines) == 0 {
+		return ""
+	}
+	r := http.Request{Header: http.Header{"Cookie": lines}}
+	for _, c := range r.CookiesNamed(name) {
+		return c.Value
 	}
 	return ""
 }

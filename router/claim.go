@@ -36,7 +36,9 @@ type Claim struct {
 	permit   *limit.Limiter // the service's; nil without a limit
 	ticket   uint32         // that draws the client's side of a split
 	ticketed bool           // it has one
+	held     time.Duration  // how long a pause would have let it wait; 0 if none held it
 	tried    []string       // addresses that took the request in vain
+	refused  int            // how many connections could not be made
 	index    uint64         // of the aliases that the table knew
 	began    time.Time      // of the request
 	since    time.Time      // of this try
@@ -55,7 +57,7 @@ type dispatch struct {
 
 // begin starts a request: its time counts from here.
 func (d *dispatch) begin(ctx context.Context, c *Claim, ask Ask) *Answer {
-	c.dispatch, c.ask, c.tried, c.Cookie, c.ticketed = d, ask, nil, "", false
+	c.dispatch, c.ask, c.tried, c.refused, c.Cookie, c.ticketed, c.held = d, ask, nil, 0, "", false, 0
 	if answer := d.claim(ctx, c); answer != nil {
 		c.leave()
 		return answer
@@ -115,6 +117,8 @@ func (d *dispatch) admit(ctx context.Context, c *Claim, m Match) (answer *Answer
 	}
 	// One that is tried again was under way before the halt, and is counted still.
 	if r.halt != nil && len(c.tried) == 0 {
+		c.leave() // who is held keeps nobody from a turn
+		c.held = r.halt.maxWait
 		return d.await(ctx, r), true
 	}
 	return c.enter(ctx, r)
@@ -132,7 +136,8 @@ func (d *dispatch) bar(ask *Ask, m Match) *Answer {
 }
 
 // enter waits for the request's turn where the service limits them. A request
-// has one turn, however often it is tried.
+// has one turn, however often it is tried. One that a pause has held was told to
+// wait, and is not one too many now that all who were held want their turn.
 func (c *Claim) enter(ctx context.Context, r *Route) (answer *Answer, waited bool) {
 	limiter := r.policy.tally.limiter.Load()
 	if limiter == c.permit {
@@ -142,8 +147,12 @@ func (c *Claim) enter(ctx context.Context, r *Route) (answer *Answer, waited boo
 	if limiter == nil {
 		return nil, false
 	}
-	if err := limiter.Acquire(ctx, r.policy.queueWait); err != nil {
-		return answerBusy(ctx, r, err), false
+	acquire, wait := limiter.Acquire, r.policy.queueWait
+	if c.held > 0 {
+		acquire, wait = limiter.AcquireBeyond, max(wait, c.held)
+	}
+	if err := acquire(ctx, wait); err != nil {
+		return answerBusy(ctx, r, err, wait), false
 	}
 	c.permit = limiter
 	return nil, true
@@ -190,6 +199,9 @@ func (c *Claim) Reached() {
 // Failed notes that the claimed instance did not answer: after enough of that it
 // is passed over for a while, as long as there is another.
 func (c *Claim) Failed(how limit.Failure) {
+	if how == limit.Refused {
+		c.refused++
+	}
 	if c.tally != nil && c.tally.aside.Failed(how, c.since) {
 		c.pool.tally.handles().asides.Inc()
 	}
@@ -199,7 +211,7 @@ func (c *Claim) Failed(how limit.Failure) {
 // the claimed one failed. It is false, and the claim as it was, when there is no
 // other or when the service has had its share of such attempts.
 func (c *Claim) Again(ctx context.Context) bool {
-	if len(c.tried)+2 > c.pool.policy.attempts {
+	if c.spent() {
 		return false
 	}
 	next := *c
@@ -217,6 +229,21 @@ func (c *Claim) Again(ctx context.Context) bool {
 	*c = next
 	c.pool.tally.handles().retries.Inc()
 	return true
+}
+
+// spent tells whether the request was sent as often as the service wants. A
+// connection that could not be made costs the service nothing, so that it does not
+// count, unless the service wants no second try at all: a router that has just
+// started does not know yet which of many instances are dead.
+func (c *Claim) spent() bool {
+	most := c.pool.policy.attempts
+	return most == 1 || len(c.tried)+1-c.refused >= most
+}
+
+// upgrades tells whether the claimed instance may change to another protocol. In
+// HTTP/2 nobody does (RFC 9113, section 8.6).
+func (c *Claim) upgrades() bool {
+	return c.Protocol != catalog.ProtocolH2C && c.Protocol != catalog.ProtocolGRPC
 }
 
 // address writes where the claimed instance is.

@@ -140,7 +140,7 @@ func (c *course) retire() {
 	} else if !c.announceEnd() {
 		return
 	}
-	c.Router.ledger.leaveStreams(c.grace() / 2)
+	c.Router.ledger.leaveStreams(c.grace()/4, c.grace()/2) // time for the short ones, and for the last to say goodbye
 }
 
 // giveWay leaves the addresses to the successor at once.

@@ -2,6 +2,9 @@ package router
 
 import (
 	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,4 +84,49 @@ func TestNamesAreCountedUntilNothingIsUnderWay(t *testing.T) {
 	p.publish(p.table.snapshot)
 	require.NotContains(t, p.ledger.services["web"].through, "production")
 	require.Contains(t, p.ledger.services["web"].through, "beta")
+}
+
+// TestAPauseThatIsDrainedStaysSo pauses and resumes for a while under many
+// requests. After each pause it waits until nothing is in flight through the
+// alias; from then on, until it is resumed, nobody may get a claim.
+func TestAPauseThatIsDrainedStaysSo(t *testing.T) {
+	p := newPublisher(t)
+	p.publish(snapshotOf(bluePro))
+	var drained, stop atomic.Bool
+	var wrong, claims atomic.Int64
+	var workers sync.WaitGroup
+	for n := range 16 {
+		ask := askWeb
+		if n%2 == 0 { // takes long to look up, so that pauses begin meanwhile
+			ask = Ask{Host: "any", Path: "/web@production/" + strings.Repeat("%41", 20_000)}
+		}
+		workers.Go(func() {
+			for !stop.Load() {
+				var c Claim
+				if p.dispatch.begin(t.Context(), &c, ask) != nil {
+					wrong.Add(1)
+					return
+				}
+				if claims.Add(1); drained.Load() {
+					wrong.Add(1)
+				}
+				c.Release(Class2xx)
+			}
+		})
+	}
+	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+		p.publish(paused())
+		for n := int64(1); n > 0; {
+			n, _ = p.ledger.throughAlias("web", "production")
+		}
+		drained.Store(true)
+		time.Sleep(time.Millisecond)
+		drained.Store(false)
+		p.publish(snapshotOf(greenPro))
+		time.Sleep(time.Millisecond)
+	}
+	stop.Store(true)
+	workers.Wait()
+	require.Zero(t, wrong.Load(), "of %d claims", claims.Load())
+	require.Greater(t, claims.Load(), int64(16))
 }

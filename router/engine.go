@@ -66,7 +66,6 @@ func (e *netEngine) Forward(w http.ResponseWriter, r *http.Request, c *Claim) {
 	f.clock.start(policy.firstByte, func() { cancel(errFirstByte) })
 	defer func() { c.Release(f.class) }()
 	defer func() { f.forget() }()
-	w.Header()["Content-Type"] = nil // none is made up where the service sends none
 	// A service may answer before it has read the whole body; net/http would else
 	// swallow the rest of it. The error is that of a test's recorder.
 	_ = http.NewResponseController(w).EnableFullDuplex()
@@ -82,10 +81,12 @@ func (e *netEngine) rewrite(pr *httputil.ProxyRequest) {
 	pr.Out.URL.RawQuery = pr.In.URL.RawQuery // ReverseProxy drops what it can't parse
 	setPath(pr.Out.URL, strings.TrimPrefix(escapedPath(pr.In), match.Prefix))
 	pr.Out.Trailer = pr.In.Trailer // the same map: it is filled when the body has been read
-	if !strings.EqualFold(pr.Out.Header.Get("Upgrade"), "websocket") {
+	f.upgrades = strings.EqualFold(pr.Out.Header.Get("Upgrade"), "websocket") && f.claim.upgrades()
+	if !f.upgrades {
 		pr.Out.Header.Del("Upgrade")
 		pr.Out.Header.Del("Connection")
 	}
+	dropToken(pr.Out.Header)
 	e.forwarding.apply(pr.Out.Header, pr.In, match.Prefix)
 	f.claim.RequestID = pr.Out.Header.Get("X-Request-Id")
 }

@@ -250,4 +250,3 @@ func (x *explainer) conclude() {
 		x.say(0, "Problem with %s: %s.", p.Subject, strings.TrimSuffix(p.Message, "."))
 	}
 }
-

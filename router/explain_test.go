@@ -186,6 +186,16 @@ func TestExplainPreviewsAndHalts(t *testing.T) {
 		c.q.URL = "web.proxy.example"
 		require.Contains(t, r.words(t, c.q), c.want)
 	}
+	r.apply(changed(rich(), func(s *catalog.Service) {
+		none := catalog.Target{Colour: catalog.Blue, Environment: "test"}
+		s.Releases[none] = catalog.Release{ID: "r9"}
+		s.Config.Preview = append([]catalog.PreviewRule{{Target: none, Cookie: "beta"}}, s.Config.Preview[0], s.Config.Preview[0])
+	}))
+	require.Contains(t, r.words(t, Question{URL: "web.proxy.example", Headers: []string{"X-Beta: secret", "Cookie: beta=1"}}),
+		`  The preview rule to blue-test does not apply: nobody is there to answer, so the request goes to the alias.
+  The preview rule to green-production applies: all its conditions hold.
+  The preview rule to green-production does not apply: an earlier rule takes the request.
+The request goes to green-production.`)
 	s := changed(rich(), func(s *catalog.Service) {
 		s.Halts = map[string]catalog.Halt{"production": {Kind: catalog.HaltPause, By: "ann", MaxWaitMS: 5000}}
 	})

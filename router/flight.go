@@ -26,7 +26,8 @@ type flight struct {
 	cancel      context.CancelCauseFunc // gives the request up
 	clock       clock                   // runs until the answer begins
 	class       Class
-	upload      *upload     // the client's body; nil for none
+	upgrades    bool        // it asks for a WebSocket, which only HTTP/1.1 has
+	upload      *upload     // the client's body in HTTP/1; nil for none
 	uploadBroke atomic.Bool // it could not be read to its end
 	tooLarge    atomic.Bool // or was larger than it may be
 	forget      func()      // takes the answer off the streams that may have to leave
@@ -48,26 +49,36 @@ func (f *flight) limit(req *http.Request) {
 	if req.Body == nil {
 		return
 	}
-	f.upload = &upload{body: req.Body, flight: f}
-	f.upload.left.Store(req.ContentLength)
+	u := &upload{body: req.Body, flight: f}
+	u.left.Store(req.ContentLength)
 	if f.policy.maxBody > 0 {
-		f.upload.body = http.MaxBytesReader(nil, req.Body, f.policy.maxBody)
+		u.body = http.MaxBytesReader(nil, req.Body, f.policy.maxBody)
 	}
-	req.Body = f.upload
+	req.Body = u
+	if req.ProtoMajor == 1 {
+		f.upload = u
+	}
 }
 
-// settle has the client's connection closed after an answer that comes before
-// the end of the client's body. net/http would read on and, as it was told that
-// bodies may be read while answers are written, fall over its own feet.
+// settle has the client's HTTP/1 connection closed after an answer that comes
+// before the end of the client's body. net/http would read on and, as it was told
+// that bodies may be read while answers are written, fall over its own feet. In
+// HTTP/2 only the stream ends: the connection is that of other requests too.
 func (f *flight) settle() {
 	if f.upload != nil && f.upload.left.Load() != 0 {
 		f.out.Set("Connection", "close")
 	}
 }
 
-// begun notes the beginning of an answer, and follows it to its end.
+// begun notes the beginning of an answer, and follows it to its end. What goes to
+// the client beside the instance's own header is added only now: an interim
+// answer (RFC 9110, section 15.2) would have taken it along.
 func (f *flight) begun(res *http.Response) {
 	f.settle()
+	f.out["Content-Type"] = nil // none is made up where the service sends none
+	if f.claim.Cookie != "" {
+		f.out.Add("Set-Cookie", f.claim.Cookie)
+	}
 	f.claim.Status = res.StatusCode
 	f.claim.mark(res.Header)
 	f.forget = f.follow(res)

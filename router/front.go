@@ -58,9 +58,6 @@ func (f *front) serve(w http.ResponseWriter, r *http.Request, v *visit) {
 		f.answers.send(w, r, answer)
 		return
 	}
-	if c.Cookie != "" {
-		w.Header().Add("Set-Cookie", c.Cookie)
-	}
 	f.engine.Forward(w, r, c)
 }
 

@@ -132,8 +132,8 @@ func (l *ledger) each(f func(key poolKey, t *targetTally)) {
 	}
 }
 
-// leaveStreams has every stream of every target leave now, spread over a window:
-// the router ends.
-func (l *ledger) leaveStreams(window time.Duration) {
-	l.each(func(_ poolKey, t *targetTally) { t.streams.Retire(0, window) })
+// leaveStreams has every stream of every target leave after a while, spread over a
+// window: the router ends.
+func (l *ledger) leaveStreams(after, window time.Duration) {
+	l.each(func(_ poolKey, t *targetTally) { t.streams.Retire(after, window) })
 }

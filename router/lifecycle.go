@@ -48,8 +48,8 @@ type Lifecycle struct {
 //  1. /readyz answers 503; requests are served as before for ShutdownDelay, but
 //     HTTP/1.1 answers ask for new connections;
 //  2. the listeners for clients close; what is in flight may go on for Grace.
-//     Streams are asked to leave one after the other, over half of it, and what
-//     waits for the end of a pause is answered before it is over;
+//     Streams are asked to leave one after the other, in the middle half of it,
+//     and what waits for the end of a pause is answered before it is over;
 //  3. the watch, what runs beside and the admin API end.
 //
 // A router with a successor ends likewise, but its listeners and its admin API
@@ -88,5 +88,8 @@ func (l *Lifecycle) grace() time.Duration {
 	return ShutdownGrace
 }
 
-// isReady tells whether the router has a view to answer by.
-func (r *Router) isReady() bool { return r.dispatch.table.Load() != nil }
+// isReady tells whether the router has a view to answer by, and has told the fleet
+// of itself or tried to.
+func (r *Router) isReady() bool {
+	return r.announce.introduced.Load() && r.dispatch.table.Load() != nil
+}

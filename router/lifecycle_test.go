@@ -31,6 +31,11 @@ type whole struct {
 
 func startWhole(t *testing.T, delay time.Duration, services ...*catalog.Service) *whole {
 	t.Helper()
+	return startWholeWith(t, func(l *router.Lifecycle) { l.ShutdownDelay = delay }, services...)
+}
+
+func startWholeWith(t *testing.T, change func(*router.Lifecycle), services ...*catalog.Service) *whole {
+	t.Helper()
 	source := &fakeSource{snapshots: make(chan catalog.Snapshot), applied: make(chan struct{})}
 	r, err := router.New(router.Options{ID: "r1", Domain: "proxy.example", Source: source})
 	require.NoError(t, err)
@@ -45,7 +50,7 @@ func startWhole(t *testing.T, delay time.Duration, services ...*catalog.Service)
 		addr:   proxy.Addr().String(), admin: "http://" + admin.Addr().String(),
 	}
 	life := &router.Lifecycle{
-		Router: r, Proxy: proxy, Admin: admin, ShutdownDelay: delay, Logger: hclog.NewNullLogger(),
+		Router: r, Proxy: proxy, Admin: admin, Logger: hclog.NewNullLogger(), Grace: 8 * time.Second,
 		Beside: func(ctx context.Context) error {
 			w.beside.Store(true)
 			defer w.beside.Store(false)
@@ -53,6 +58,7 @@ func startWhole(t *testing.T, delay time.Duration, services ...*catalog.Service)
 			return nil
 		},
 	}
+	change(life)
 	go func() { w.done <- life.Run(ctx) }()
 	t.Cleanup(stop)
 	w.apply(7, services...)

@@ -24,7 +24,8 @@ const (
 	// DefaultQueueWait is how long a request waits for its turn beyond MaxInFlight.
 	DefaultQueueWait = time.Second
 
-	// DefaultAttempts is how many instances a request is tried on.
+	// DefaultAttempts is how many instances a request is sent to. Those that take no
+	// connection do not count.
 	DefaultAttempts = 3
 
 	// DefaultRetryBudget is the retries as a part of all requests, in percent.

@@ -30,3 +30,10 @@ type Announcer interface {
 	// than the router; keeping it alive is the announcer's business.
 	Announce(ctx context.Context, r catalog.RouterRecord) error
 }
+
+// Roster tells which routers live.
+type Roster interface {
+	// Routers reads consistently: a router that announced itself before the call is
+	// in the list.
+	Routers(ctx context.Context) ([]catalog.RouterRecord, error)
+}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"teal/catalog"
 )
@@ -132,6 +133,27 @@ func (p *policy) opens(ask *Ask) bool {
 	}
 	sum := sha256.Sum256([]byte(token))
 	return token != "" && subtle.ConstantTimeCompare(sum[:], p.token[:]) == 1
+}
+
+// dropToken takes the preview token off a request that is sent on. Who has the
+// tokens of several services sends them to all that share a host, and none is to
+// learn another's. Other cookies go on byte for byte.
+func dropToken(h http.Header) {
+	h.Del(previewHeader)
+	lines := h["Cookie"]
+	if !slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, previewCookie) }) {
+		return
+	}
+	delete(h, "Cookie")
+	for _, line := range lines {
+		kept := slices.DeleteFunc(strings.Split(line, ";"), func(pair string) bool {
+			name, _, _ := strings.Cut(pair, "=")
+			return strings.TrimSpace(name) == previewCookie
+		})
+		if line = strings.TrimSpace(strings.Join(kept, ";")); line != "" {
+			h["Cookie"] = append(h["Cookie"], line)
+		}
+	}
 }
 
 // peerText is an address for people; an unknown one has a word too.

@@ -35,7 +35,7 @@ func (f *flight) failure(ctx context.Context, err error) (limit.Failure, bool) {
 		return "", false
 	case dialFailed(err):
 		return limit.Refused, true
-	case errors.Is(context.Cause(ctx), errFirstByte):
+	case errors.Is(context.Cause(ctx), errFirstByte), errors.Is(context.Cause(ctx), errWhole):
 		return limit.TimedOut, true
 	}
 	return limit.Reset, true

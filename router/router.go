@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
+	"teal/fleet"
 )
 
 // Options is what a router is made from. Source is needed; the rest has
@@ -31,6 +32,7 @@ type Options struct {
 	Source    Source
 	Flipper   Flipper   // nil refuses flips through the admin API
 	Announcer Announcer // nil announces nothing
+	Roster    Roster    // nil refuses flips that wait for the fleet
 
 	Preview        []netip.Prefix // may see targets no alias points at; nil for DefaultPreview, empty for nobody
 	FlipFrom       []netip.Prefix // may flip through the admin API; nil for DefaultFlipFrom, empty for nobody
@@ -87,6 +89,7 @@ type Router struct {
 	ledger   *ledger
 	engine   *netEngine
 	announce *announcer
+	fleet    *fleet.Client
 	proxy    http.Handler
 	admin    http.Handler
 	tcp      *TCPServer
@@ -122,6 +125,7 @@ func New(opt Options) (*Router, error) {
 	r.engine = newNetEngine(forwarding{trusted: opt.TrustedProxies}, answers, opt.Logger)
 	r.tcp = newTCPServer(r, meters)
 	r.announce = newAnnouncer(opt)
+	r.fleet = fleet.NewClient(opt.Logger.Named("fleet"))
 	page := newPage(r)
 	r.proxy = &front{dispatch: r.dispatch, engine: r.engine, trusted: opt.TrustedProxies, answers: answers, page: page, watchers: watchersOf(opt)}
 	r.admin = addressed(opt.ID, newAdmin(r, page))
@@ -160,11 +164,14 @@ func (r *Router) Claim(ctx context.Context, c *Claim, ask Ask) *Answer {
 	return r.dispatch.begin(ctx, c, ask)
 }
 
-// Run watches the source and applies what it tells, until ctx ends. It returns
+// Run announces the router, watches the source and applies what it tells, until
+// ctx ends. It returns
 // when all its goroutines have, with an error only if ctx had not ended.
 func (r *Router) Run(ctx context.Context) error {
 	defer r.engine.close()
+	defer r.fleet.Close()
 	defer r.dispatch.ending.end() // nobody would learn of the end of a pause
+	r.announce.introduce(ctx)
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		if err := r.opt.Source.Watch(inner, r.apply); err != nil {

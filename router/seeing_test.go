@@ -99,7 +99,7 @@ func TestSpans(t *testing.T) {
 	require.Contains(t, seen, span.SpanContext().SpanID().String(), "the service is told of the router's span")
 	attributes := map[string]string{}
 	for _, a := range span.Attributes() {
-		attributes[string(a.Key)] = a.Value.Emit()
+		attributes[string(a.Key)] = a.Value.String()
 	}
 	require.Equal(t, "200", attributes["http.response.status_code"])
 	require.Equal(t, "blue-production", attributes["teal.target"])

@@ -2,7 +2,6 @@ package router
 
 import (
 	"sync/atomic"
-
 )
 
 // countThrough has the routes of a part, which is not published yet, count by
@@ -84,4 +83,3 @@ func (l *ledger) limited(p *policy) (inFlight, waiting int) {
 	}
 	return limiter.InFlight(), limiter.Waiting()
 }
-

@@ -239,7 +239,6 @@ func TestInstancesOverTLS(t *testing.T) {
 	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}))
 	i := instanceAt(t, strings.TrimPrefix(secure.URL, "https://"), bluePro, "b")
 	i.Protocol = catalog.ProtocolHTTPS
-	w := newWorld(t, nil)
 	for _, c := range []struct {
 		name string
 		tls  *catalog.UpstreamTLS
@@ -252,7 +251,7 @@ func TestInstancesOverTLS(t *testing.T) {
 		{"not verified", &catalog.UpstreamTLS{SkipVerify: true}, http.StatusOK},
 	} {
 		// A fresh router each: a connection once verified stays in use.
-		w = newWorld(t, nil)
+		w := newWorld(t, nil)
 		w.apply(7, configured(catalog.Traffic{TLS: c.tls}, i))
 		res, body := w.get("web.proxy.example", "/")
 		require.Equal(t, c.want, res.StatusCode, "%s: %s", c.name, body)

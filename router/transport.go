@@ -18,6 +18,12 @@ const (
 	// connection, so that a request does not meet that close.
 	idleTimeout = 4 * time.Second
 	keepAlive   = 30 * time.Second
+
+	// pingAfter is how long a connection of HTTP/2 may be silent before it is asked
+	// for a sign of life, and pingTimeout how long that may take. All requests share
+	// the connection: else they would go on waiting on one that leads nowhere.
+	pingAfter   = 10 * time.Second
+	pingTimeout = 5 * time.Second
 )
 
 // transports are the connections to instances, by the protocol they speak.
@@ -42,6 +48,7 @@ func newTransport(speak func(*http.Protocols)) *http.Transport {
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: idlePerHost, IdleConnTimeout: idleTimeout,
 		Protocols: new(http.Protocols),
+		HTTP2:     &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 	speak(t.Protocols)
 	return t
@@ -87,7 +94,7 @@ func dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.policy.connect)
 	defer cancel()
-	secure := tls.Client(conn, f.policy.clientTLS(f.service))
+	secure := tls.Client(conn, f.policy.clientTLS(f.service, f.upgrades))
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, &net.OpError{Op: "dial", Net: network, Addr: conn.RemoteAddr(), Err: err}
@@ -95,9 +102,14 @@ func dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
 	return secure, nil
 }
 
-// clientTLS is how an instance of a service is to prove who it is.
-func (p *policy) clientTLS(service string) *tls.Config {
+// clientTLS is how an instance of a service is to prove who it is. A connection
+// that a WebSocket is asked for on can't be one of HTTP/2; the transport keeps
+// those apart.
+func (p *policy) clientTLS(service string, upgrades bool) *tls.Config {
 	c := &tls.Config{ServerName: service, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12}
+	if upgrades {
+		c.NextProtos = []string{"http/1.1"}
+	}
 	if t := p.tls; t != nil {
 		if t.serverName != "" {
 			c.ServerName = t.serverName

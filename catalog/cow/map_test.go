@@ -26,7 +26,7 @@ func TestLikeAMap(t *testing.T) {
 		for range rnd.IntN(60) {
 			k := fmt.Sprint(rnd.IntN(3000))
 			if len(k) == 3 { // some keys are short, some as long as fits, some longer
-				k = strings.Repeat("k", 37+len(k)*(rnd.IntN(2))) + k[:2]
+				k = strings.Repeat("k", 37+len(k)*rnd.IntN(2)) + k[:2]
 			}
 			touched[k] = true
 			if rnd.IntN(4) == 0 {

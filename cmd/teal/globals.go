@@ -13,6 +13,7 @@ import (
 	"teal/deployer"
 	"teal/dev"
 	"teal/docker"
+	"teal/fleet"
 )
 
 // globals are the flags of every command.
@@ -63,8 +64,11 @@ func (g *globals) logger(usual hclog.Level) (hclog.Logger, error) {
 	}), nil
 }
 
-func (g *globals) store(log hclog.Logger) (*consul.Store, error) {
-	return consul.New(consul.Options{Address: g.consul, Prefix: g.prefix, Logger: log})
+func (g *globals) store(log hclog.Logger) (*consul.Store, error) { return g.watchingStore(log, 0) }
+
+// watchingStore is a store with a watch budget of its own, 0 for the usual one.
+func (g *globals) watchingStore(log hclog.Logger, budget int) (*consul.Store, error) {
+	return consul.New(consul.Options{Address: g.consul, Prefix: g.prefix, Logger: log, WatchBudget: budget})
 }
 
 // deployer makes a deployer on the real parts. It logs nothing unless asked to:
@@ -79,7 +83,7 @@ func (g *globals) deployer(progress func(deployer.Event)) (*deployer.Deployer, e
 		return nil, err
 	}
 	return deployer.New(deployer.Options{
-		Store: store, Connect: connectDocker, Fleet: deployer.NewHTTPFleet(log),
+		Store: store, Connect: connectDocker, Fleet: fleet.NewClient(log),
 		Progress: progress, By: dev.By(), Logger: log,
 	}), nil
 }

@@ -27,6 +27,7 @@ const (
 	exitUsage     = 2 // wrong flags, or a service file that can't be used
 	exitUntouched = 3 // failed before the flip: who was live still is
 	exitBusy      = 6 // somebody else is deploying
+	exitChanges   = 8 // a plan that would change something
 )
 
 func main() {
@@ -67,6 +68,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, catalog.ErrLocked):
 		return exitBusy
+	case errors.Is(err, errChanges):
+		return exitChanges
 	case errors.As(err, &failure) && failure.BeforeFlip:
 		return exitUntouched
 	}
@@ -99,6 +102,7 @@ build in the other colour, checks it, and flips the alias.`,
 		deployCommand(g), rollbackCommand(g), flipCommand(g), statusCommand(g),
 		explainCommand(), pauseCommand(g), resumeCommand(g), maintenanceCommand(g),
 		routerCommand(g), registratorCommand(g),
+		initCommand(), lintCommand(), planCommand(g),
 		demoCommand(g), devCommand(g), sampleCommand(),
 	)
 	argsAsUsage(root)

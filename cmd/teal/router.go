@@ -25,6 +25,7 @@ type routerFlags struct {
 	domain, id          string
 	advertise, adminURL string
 	hold, shutdownDelay time.Duration
+	watchBudget         int
 	networks            networkFlags
 	doors               doorFlags
 	tcp                 tcpFlags
@@ -58,7 +59,7 @@ by itself without losing a connection.`,
 			if err != nil {
 				return err
 			}
-			store, err := g.store(log)
+			store, err := f.store(g, log)
 			if err != nil {
 				return err
 			}
@@ -74,10 +75,23 @@ by itself without losing a connection.`,
 	f.networks.flags(fs)
 	f.tcp.flags(fs)
 	fs.DurationVar(&f.hold, "hold", router.DefaultHold, "how long a last good view is kept when all instances vanish at once")
+	fs.IntVar(&f.watchBudget, "watch-budget", consul.DefaultWatchBudget, "up to how many services each get a query of their own to Consul; above it, feeds tell which ones to read")
 	fs.DurationVar(&f.shutdownDelay, "shutdown-delay", router.DefaultShutdownDelay, "how long requests are still taken when told to end, for load balancers to notice")
 	f.state.flags(fs)
 	f.seeing.flags(fs)
 	return cmd
+}
+
+// store is the router's Consul.
+func (f *routerFlags) store(g *globals, log hclog.Logger) (*consul.Store, error) {
+	switch b := f.watchBudget; {
+	case b < 0 || b > consul.DefaultWatchBudget:
+		return nil, usageError{fmt.Errorf("--watch-budget %d is not from 0 to %d: each takes a connection to the agent, which has few", b, consul.DefaultWatchBudget)}
+	case b == 0:
+		return g.watchingStore(log, -1)
+	default:
+		return g.watchingStore(log, b)
+	}
 }
 
 // run wires a router and runs it to its end.
@@ -104,7 +118,7 @@ func (f *routerFlags) run(ctx context.Context, store *consul.Store, stdout io.Wr
 	}
 	f.name(&opt, d, address)
 	announcer := store.Announcer()
-	opt.Source, opt.Flipper, opt.Announcer = store, store, announcer
+	opt.Source, opt.Flipper, opt.Announcer, opt.Roster = store, store, announcer, store
 	file, err := f.state.fill(&opt, silent, log)
 	if err != nil {
 		return err

@@ -71,7 +71,21 @@ func printStatus(out io.Writer, s deployer.Status) error {
 			fmt.Fprintf(w, "\t%s\n", firstLine(d.Reason))
 		}
 	}
+	printDrift(w, s)
 	return w.Flush()
+}
+
+// printDrift says which containers are not as recorded, a line each.
+func printDrift(w io.Writer, s deployer.Status) {
+	if len(s.Drift)+len(s.Unseen) > 0 {
+		fmt.Fprintln(w, "\nDRIFT")
+	}
+	for _, d := range s.Drift {
+		fmt.Fprintln(w, d)
+	}
+	for _, u := range s.Unseen {
+		fmt.Fprintf(w, "not looked at: %s\n", u)
+	}
 }
 
 func printInstances(w io.Writer, s deployer.Status) {

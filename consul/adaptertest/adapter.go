@@ -55,6 +55,9 @@ func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t), 0)) })
 	}
+	for name, test := range keeping() {
+		t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t), 0)) })
+	}
 	for name, test := range map[string]func(*testing.T, *world){
 		"the watch follows everything":                 watchFollows,
 		"an alias never arrives before its instances":  aliasAfterInstances,

@@ -41,10 +41,19 @@ func NewLimiter(most, queue int) *Limiter {
 // may not: ErrFull, ErrWaited after it has waited so long, or the context's
 // error.
 func (l *Limiter) Acquire(ctx context.Context, wait time.Duration) error {
+	return l.acquire(ctx, wait, false)
+}
+
+// AcquireBeyond is Acquire for a request that may wait however many do already.
+func (l *Limiter) AcquireBeyond(ctx context.Context, wait time.Duration) error {
+	return l.acquire(ctx, wait, true)
+}
+
+func (l *Limiter) acquire(ctx context.Context, wait time.Duration, beyond bool) error {
 	for {
 		s := l.state.Load()
 		if waiting(s) > 0 || inFlight(s) >= l.max.Load() {
-			return l.acquireInLine(ctx, wait)
+			return l.acquireInLine(ctx, wait, beyond)
 		}
 		if l.state.CompareAndSwap(s, s+1) {
 			return nil
@@ -52,8 +61,8 @@ func (l *Limiter) Acquire(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-func (l *Limiter) acquireInLine(ctx context.Context, wait time.Duration) error {
-	place, err := l.join()
+func (l *Limiter) acquireInLine(ctx context.Context, wait time.Duration, beyond bool) error {
+	place, err := l.join(beyond)
 	if place == nil {
 		return err
 	}
@@ -71,7 +80,7 @@ func (l *Limiter) acquireInLine(ctx context.Context, wait time.Duration) error {
 
 // join takes a place in the line. There is none, and no error, if the request
 // may go at once after all.
-func (l *Limiter) join() (*list.Element, error) {
+func (l *Limiter) join(beyond bool) (*list.Element, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
@@ -81,7 +90,7 @@ func (l *Limiter) join() (*list.Element, error) {
 			if l.state.CompareAndSwap(s, s+1) {
 				return nil, nil
 			}
-		case l.line.len() >= l.queue:
+		case l.line.len() >= l.queue && !beyond:
 			return nil, ErrFull
 		case l.state.CompareAndSwap(s, s+waiter): // from here on Release looks at the line
 			return l.line.join(), nil

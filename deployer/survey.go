@@ -1,0 +1,84 @@
+package deployer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"teal/catalog"
+)
+
+// surveyTimeout bounds a look at a host that nothing is done to.
+const surveyTimeout = 5 * time.Second
+
+// sighting is what a host has of a service in an environment.
+type sighting struct {
+	Endpoint   string
+	Host       host // its Host is nil when it could not be connected to
+	Containers []catalog.Container
+	Err        error // why it could not be seen; a sentence that names the host
+}
+
+// survey looks at hosts without touching them, all at once, and answers what it
+// saw in their order.
+func (d *Deployer) survey(ctx context.Context, endpoints []string, service, environment string) []sighting {
+	seen := make([]sighting, len(endpoints))
+	var wait sync.WaitGroup
+	for n, endpoint := range endpoints {
+		wait.Go(func() { seen[n] = d.sight(ctx, endpoint, service, environment) })
+	}
+	wait.Wait()
+	return seen
+}
+
+func (d *Deployer) sight(ctx context.Context, endpoint, service, environment string) sighting {
+	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
+	defer cancel()
+	s := sighting{Endpoint: endpoint}
+	hosts, err := d.connect([]string{endpoint})
+	if err != nil {
+		s.Err = err
+		return s
+	}
+	s.Host = hosts[0]
+	labels := map[string]string{catalog.LabelService: service, catalog.LabelEnvironment: environment}
+	if s.Containers, err = s.Host.List(ctx, labels); err != nil {
+		s.Err = fmt.Errorf("host %s can't be seen: %w", endpoint, err)
+	}
+	slices.SortFunc(s.Containers, func(a, b catalog.Container) int { return cmp.Compare(a.Name, b.Name) })
+	return s
+}
+
+// of are the containers of a target.
+func (s sighting) of(t catalog.Target) []catalog.Container {
+	return slices.DeleteFunc(slices.Clone(s.Containers), func(c catalog.Container) bool { return targetOf(c) != t })
+}
+
+// targetOf is the target that a container of Teal's belongs to.
+func targetOf(c catalog.Container) catalog.Target {
+	return catalog.Target{
+		Colour:      catalog.Colour(c.Labels[catalog.LabelColour]),
+		Environment: c.Labels[catalog.LabelEnvironment],
+	}
+}
+
+// isAside tells whether a container was put aside by a deployment.
+func isAside(c catalog.Container) bool { return strings.HasSuffix(c.Name, previousSuffix) }
+
+// recordedHosts are all hosts that deployments of an environment went to, in the
+// order they were first used.
+func recordedHosts(deployments []catalog.Deployment) []string {
+	var all []string
+	for _, d := range deployments {
+		for _, h := range d.Hosts {
+			if !slices.Contains(all, h) {
+				all = append(all, h)
+			}
+		}
+	}
+	return all
+}
