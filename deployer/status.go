@@ -74,7 +74,7 @@ func (d *Deployer) Status(ctx context.Context, service string) (Status, error) {
 	}
 	slices.SortFunc(status.Deployments, func(a, b catalog.Deployment) int { return strings.Compare(b.ID, a.ID) })
 	if len(status.Aliases)+len(status.Targets)+len(status.Deployments) == 0 {
-		return Status{}, fmt.Errorf("no service %s is known; see the catalogue page for those that are", service)
+		return Status{}, unknownService(service)
 	}
 	return status, nil
 }

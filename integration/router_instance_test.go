@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,8 @@ type instance struct {
 
 	listener net.Listener
 	server   *http.Server
+
+	underWay atomic.Int64 // requests
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
@@ -38,6 +41,8 @@ func startInstance(t testing.TB, host, name string, work func()) *instance {
 		ReadHeaderTimeout: wireTimeout,
 		ConnState:         i.connState,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			i.underWay.Add(1)
+			defer i.underWay.Add(-1)
 			work()
 			_, _ = io.WriteString(w, name) // who asked may have gone
 		}),

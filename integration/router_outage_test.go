@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"syscall"
 	"testing"
@@ -125,8 +126,9 @@ func (o *outage) killInstances(t *testing.T, over time.Duration) (done <-chan st
 			case <-t.Context().Done():
 				return
 			case <-tick.C:
+				n := i.underWay.Load()
 				i.die()
-				o.note(i.name + " died")
+				o.note(fmt.Sprintf("%s died with %d requests under way", i.name, n))
 			}
 		}
 	}()

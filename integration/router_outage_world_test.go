@@ -25,6 +25,10 @@ import (
 	"teal/consul/consultest"
 )
 
+// answerTime is how long an instance takes to answer: so long that some die with
+// requests under way.
+const answerTime = 30 * time.Millisecond
+
 // staffed is a service and how many instances of which colour it has.
 type staffed struct {
 	name      string
@@ -84,7 +88,7 @@ func (o *outage) employ(t *testing.T, s staffed, host string) {
 		require.NoError(t, err)
 	}
 	for n := range s.instances {
-		i := startInstance(t, host, fmt.Sprintf("%s-%d", s.name, n), func() { time.Sleep(5 * time.Millisecond) })
+		i := startInstance(t, host, fmt.Sprintf("%s-%d", s.name, n), func() { time.Sleep(answerTime) })
 		o.staff[s.name] = append(o.staff[s.name], i)
 		require.NoError(t, consul.Agent().ServiceRegister(&api.AgentServiceRegistration{
 			ID: i.name, Name: s.name, Tags: tags, Address: i.host, Port: i.port,

@@ -128,6 +128,11 @@ func (e *netEngine) roundTrip(req *http.Request) (*http.Response, error) {
 		u := *req.URL
 		f.claim.address(&u)
 		req.URL = &u
+		if req.GetBody != nil {
+			if req.Body, err = req.GetBody(); err != nil {
+				break
+			}
+		}
 		res, err = e.attempt(f, req)
 	}
 	if !f.clock.stop() && err == nil {

@@ -27,7 +27,8 @@ type flight struct {
 	clock       clock                   // runs until the answer begins
 	class       Class
 	upgrades    bool        // it asks for a WebSocket, which only HTTP/1.1 has
-	upload      *upload     // the client's body in HTTP/1; nil for none
+	upload      *upload     // the client's body; nil for none
+	settles     bool        // the client speaks HTTP/1: see settle
 	uploadBroke atomic.Bool // it could not be read to its end
 	tooLarge    atomic.Bool // or was larger than it may be
 	forget      func()      // takes the answer off the streams that may have to leave
@@ -44,28 +45,12 @@ func newFlight(c *Claim, out http.Header, client context.Context, cancel context
 	}
 }
 
-// limit lets the service have the client's body, up to what it takes.
-func (f *flight) limit(req *http.Request) {
-	if req.Body == nil {
-		return
-	}
-	u := &upload{body: req.Body, flight: f}
-	u.left.Store(req.ContentLength)
-	if f.policy.maxBody > 0 {
-		u.body = http.MaxBytesReader(nil, req.Body, f.policy.maxBody)
-	}
-	req.Body = u
-	if req.ProtoMajor == 1 {
-		f.upload = u
-	}
-}
-
 // settle has the client's HTTP/1 connection closed after an answer that comes
 // before the end of the client's body. net/http would read on and, as it was told
 // that bodies may be read while answers are written, fall over its own feet. In
 // HTTP/2 only the stream ends: the connection is that of other requests too.
 func (f *flight) settle() {
-	if f.upload != nil && f.upload.left.Load() != 0 {
+	if f.settles && f.upload.left.Load() != 0 {
 		f.out.Set("Connection", "close")
 	}
 }
@@ -75,6 +60,9 @@ func (f *flight) settle() {
 // answer (RFC 9110, section 15.2) would have taken it along.
 func (f *flight) begun(res *http.Response) {
 	f.settle()
+	if f.upload != nil {
+		f.upload.forget()
+	}
 	f.out["Content-Type"] = nil // none is made up where the service sends none
 	if f.claim.Cookie != "" {
 		f.out.Add("Set-Cookie", f.claim.Cookie)
@@ -143,39 +131,6 @@ func (c *clock) stop() bool {
 	c.timer.Stop()
 	return !c.expired
 }
-
-// upload is the client's body on its way to an instance. It stays open when the
-// transport closes it, as a second attempt may read it; ReverseProxy closes what
-// lies below. While the client is slow the clock stands still: the instance
-// can't answer what it has not got.
-type upload struct {
-	body   io.Reader
-	flight *flight
-	left   atomic.Int64 // bytes, -1 while that is not known
-}
-
-// Read implements io.Reader.
-func (u *upload) Read(p []byte) (int, error) {
-	u.flight.clock.pause()
-	n, err := u.body.Read(p)
-	u.flight.clock.resume()
-	if u.left.Load() > 0 {
-		u.left.Add(-int64(n))
-	}
-	var limit *http.MaxBytesError
-	switch {
-	case errors.Is(err, io.EOF):
-		u.left.Store(0)
-	case errors.As(err, &limit):
-		u.flight.tooLarge.Store(true)
-	case err != nil:
-		u.flight.uploadBroke.Store(true)
-	}
-	return n, err
-}
-
-// Close implements io.Closer.
-func (u *upload) Close() error { return nil }
 
 // download is an instance's body on its way to the client. It tells an instance
 // that broke off from a client that went away.

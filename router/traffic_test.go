@@ -352,3 +352,30 @@ func TestStreamsLeaveATargetThatIsNoLongerLive(t *testing.T) {
 	require.Equal(t, "data: hello\n\n", string(body))
 	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 5*time.Second, time.Millisecond)
 }
+
+func TestCallsLeaveATargetThatIsNoLongerLive(t *testing.T) {
+	w := newWorld(t, nil)
+	const message = "\x00\x00\x00\x00\x02hi"
+	calls := serveUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/grpc")
+		_, _ = io.WriteString(w, message)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	s := func(live catalog.Target) *catalog.Service {
+		one := configured(catalog.Traffic{DrainMS: 1}, instanceAt(t, calls.URL, bluePro, "b"), instanceAt(t, calls.URL, greenPro, "g"))
+		one.Aliases["production"] = catalog.Alias{Name: "production", Value: catalog.PointTo(live)}
+		return one
+	}
+	w.apply(7, s(bluePro))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	res, err := http.DefaultTransport.RoundTrip(w.request(http.MethodPost, "web.proxy.example", "/", nil).WithContext(ctx))
+	require.NoError(t, err)
+	defer res.Body.Close()
+	w.apply(8, s(greenPro))
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	require.Equal(t, message, string(body))
+	require.Equal(t, "14", res.Trailer.Get("Grpc-Status"), "the client is told to call again")
+}

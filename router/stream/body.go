@@ -18,6 +18,7 @@ type Body struct {
 	borders borders
 	leaving bool
 	ended   bool
+	left    bool // it ended because it was asked to
 	stop    func() bool
 }
 
@@ -74,11 +75,19 @@ func (b *Body) end() error {
 	defer b.mu.Unlock()
 	switch {
 	case b.ended || b.leaving && b.borders.at():
+		b.left = true
 		return io.EOF
 	case b.leaving && b.borders.kind == Bytes:
 		return ErrLeft
 	}
 	return nil
+}
+
+// Left tells whether Read has ended cleanly because the body was asked to leave.
+func (b *Body) Left() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.left
 }
 
 // received says how much of what the instance sent goes to the client.
@@ -90,7 +99,7 @@ func (b *Body) received(p []byte, err error) (int, error) {
 	case !b.leaving || err == io.EOF:
 		return len(p), err
 	case border >= 0:
-		b.ended = true
+		b.ended, b.left = true, true
 		return border, io.EOF
 	case err == nil:
 		return len(p), nil

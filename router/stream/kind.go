@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"mime"
 	"net/http"
+	"strings"
 )
 
 // Kind is what an answer's body is made of, and so where it may end.
@@ -19,6 +20,9 @@ const (
 	Events
 	// Lines are records that each end with their line.
 	Lines
+	// Messages are those of gRPC, each with its length before it. How the call went
+	// is told in a trailer after the last one.
+	Messages
 )
 
 // KindOf is the kind of the body that follows a header. What is compressed is
@@ -28,6 +32,9 @@ func KindOf(h http.Header) Kind {
 		return Bytes
 	}
 	t, _, _ := mime.ParseMediaType(h.Get("Content-Type")) // empty if it is none
+	if t == "application/grpc" || strings.HasPrefix(t, "application/grpc+") {
+		return Messages
+	}
 	switch t {
 	case "text/event-stream":
 		return Events
@@ -45,6 +52,10 @@ type borders struct {
 	comment bool // that line is a comment
 	event   bool // lines of an event have come, but not its blank line
 	cr      bool // the last byte was a CR, so that an LF would be of the same line end
+
+	head   int    // bytes of a message's head that have come
+	length uint32 // of the message, as far as its head has come
+	left   uint32 // bytes of the message that have not come
 }
 
 // at tells whether nothing is cut before the next byte.
@@ -54,6 +65,8 @@ func (b *borders) at() bool {
 		return !b.midLine && !b.event
 	case Lines:
 		return !b.midLine
+	case Messages:
+		return b.head == 0 && b.left == 0
 	}
 	return false
 }
@@ -65,8 +78,11 @@ func (b *borders) follow(p []byte) int {
 	if b.at() {
 		last = 0
 	}
-	if b.kind == Bytes {
+	switch b.kind {
+	case Bytes:
 		return last
+	case Messages:
+		return b.followMessages(p, last)
 	}
 	for i := 0; i < len(p); i++ {
 		if b.midLine {
@@ -77,6 +93,34 @@ func (b *borders) follow(p []byte) int {
 		}
 		if b.at() {
 			last = i + 1
+		}
+	}
+	return last
+}
+
+// messageHead is the length of what comes before a message: a byte that tells
+// whether it is compressed, and its length (gRPC over HTTP/2, Length-Prefixed-Message).
+const messageHead = 5
+
+// followMessages is follow for Messages.
+func (b *borders) followMessages(p []byte, last int) int {
+	for i := 0; i < len(p); {
+		if b.left > 0 {
+			n := min(len(p)-i, int(b.left))
+			i += n
+			b.left -= uint32(n)
+		} else {
+			if b.head > 0 {
+				b.length = b.length<<8 | uint32(p[i])
+			}
+			b.head++
+			i++
+			if b.head == messageHead {
+				b.head, b.left, b.length = 0, b.length, 0
+			}
+		}
+		if b.at() {
+			last = i
 		}
 	}
 	return last

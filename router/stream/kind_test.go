@@ -16,6 +16,9 @@ func TestKindOf(t *testing.T) {
 		{"Text/Event-Stream; charset=utf-8", "identity", Events},
 		{"text/event-stream", "gzip", Bytes},
 		{"application/x-ndjson", "", Lines},
+		{"application/grpc", "", Messages},
+		{"application/grpc+proto", "", Messages},
+		{"application/grpc-web", "", Bytes},
 		{"text/plain", "", Bytes},
 		{"", "", Bytes},
 	} {
@@ -49,6 +52,11 @@ func TestBorders(t *testing.T) {
 		{Lines, "", 0},
 		{Lines, "{}", 0},
 		{Lines, "{}\n{\r", 3},
+		{Messages, "", 0},
+		{Messages, "\x00\x00", 0},
+		{Messages, "\x00\x00\x00\x00\x02ab", 7},
+		{Messages, "\x00\x00\x00\x00\x02ab\x01\x00\x00\x00\x00\x00", 12},
+		{Messages, "\x00\x00\x00\x01\x00", 0},
 		{Bytes, "a\n\n", -1},
 	} {
 		whole := borders{kind: c.kind}
@@ -58,12 +66,10 @@ func TestBorders(t *testing.T) {
 
 // FuzzBorders: however the bytes are split, the borders are the same.
 func FuzzBorders(f *testing.F) {
-	f.Add("data: 1\r\n\r\n: x\ndata: 2\n\n", uint8(3), true)
-	f.Fuzz(func(t *testing.T, all string, size uint8, events bool) {
-		kind := Lines
-		if events {
-			kind = Events
-		}
+	f.Add("data: 1\r\n\r\n: x\ndata: 2\n\n", uint8(3), uint8(0))
+	f.Add("\x00\x00\x00\x00\x02ab\x01\x00\x00\x00\x00", uint8(2), uint8(2))
+	f.Fuzz(func(t *testing.T, all string, size, which uint8) {
+		kind := []Kind{Events, Lines, Messages}[which%3]
 		whole, pieces, last := borders{kind: kind}, borders{kind: kind}, 0
 		want := whole.follow([]byte(all))
 		n := max(1, int(size))
