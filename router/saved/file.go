@@ -4,6 +4,7 @@ package saved
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,8 +14,19 @@ import (
 	"teal/catalog/cow"
 )
 
-// DefaultEvery is how much time lies between two writes at least.
-const DefaultEvery = 10 * time.Second
+// DefaultEvery is how much time lies between two writes at least. A change that
+// comes later than that after the last one is written at once: a router that is
+// killed after a flip must not begin again with what was before.
+const DefaultEvery = time.Second
+
+const (
+	// restFactor keeps the cost of writing large views to a part of a core.
+	restFactor = 20
+
+	// lookEvery is how often it is looked whether there is something to write that
+	// nobody told of: a view that gets old, or a write that failed.
+	lookEvery = 10 * time.Second
+)
 
 // File is the file that a snapshot is saved in. The fields are set before the
 // first call. It can be read by its owner alone: service configurations may hold
@@ -27,14 +39,27 @@ type File struct {
 	Logger hclog.Logger
 
 	latest atomic.Pointer[catalog.Snapshot]
+	once   sync.Once
+	told   chan struct{} // made by news
+}
+
+// news tells that there is a snapshot to look at.
+func (f *File) news() chan struct{} {
+	f.once.Do(func() { f.told = make(chan struct{}, 1) })
+	return f.told
 }
 
 // Keep hands in a snapshot to be saved, and returns at once; Run saves it. The
 // latest one counts. What was itself restored is not saved again, which would
 // make it look newer than it is. It may be called from any goroutine.
 func (f *File) Keep(s catalog.Snapshot) {
-	if s.Restored.IsZero() {
-		f.latest.Store(&s)
+	if !s.Restored.IsZero() {
+		return
+	}
+	f.latest.Store(&s)
+	select {
+	case f.news() <- struct{}{}:
+	default:
 	}
 }
 

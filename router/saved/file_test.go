@@ -172,8 +172,8 @@ func TestRunWithAPathThatCantBeWritten(t *testing.T) {
 		tick()
 		require.Equal(t, 1, strings.Count(w.log.String(), "make the path writable"), w.log.String())
 		require.NoError(t, os.Mkdir(folder, 0o700))
-		tick()
-		tick()
+		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Equal(t, 1, strings.Count(w.log.String(), "is saved again"), w.log.String())
 		names, _ := loaded(t, w)
 		require.Equal(t, []string{"a"}, names)
@@ -251,4 +251,23 @@ func BenchmarkWrite(b *testing.B) {
 	info, err := os.Stat(w.Path)
 	require.NoError(b, err)
 	b.ReportMetric(float64(info.Size()), "file-bytes")
+}
+
+func TestTheFirstViewAndALateChangeAreSavedAtOnce(t *testing.T) {
+	run(t, func(t *testing.T, w world, _ func()) {
+		w.Keep(snapshot("a"))
+		synctest.Wait()
+		names, _ := loaded(t, w)
+		require.Equal(t, []string{"a"}, names)
+		w.Keep(snapshot("a", "b"))
+		synctest.Wait()
+		names, _ = loaded(t, w)
+		require.Equal(t, []string{"a"}, names, "not so soon after the one before")
+		time.Sleep(2 * every)
+		synctest.Wait()
+		w.Keep(snapshot("a", "b", "c"))
+		synctest.Wait()
+		names, _ = loaded(t, w)
+		require.Equal(t, []string{"a", "b", "c"}, names)
+	})
 }

@@ -16,7 +16,7 @@ import (
 // has changed. It returns nil: a path that can't be written is logged, and tried
 // again, but keeps nobody from routing. One Run at a time.
 func (f *File) Run(ctx context.Context) error {
-	ticker := time.NewTicker(cmp.Or(f.Every, DefaultEvery))
+	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	w := writer{file: f}
 	for {
@@ -24,9 +24,21 @@ func (f *File) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			w.save()
 			return nil
+		case <-f.news():
 		case <-ticker.C:
-			w.save()
 		}
+		began := time.Now()
+		w.save()
+		rest(ctx, max(cmp.Or(f.Every, DefaultEvery), restFactor*time.Since(began)))
+	}
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }
 
