@@ -175,7 +175,7 @@ func joinTargets(ts []catalog.Target) string {
 func (a *Answer) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	if a.Code != "" {
-		h.Set("X-Teal-Error", a.Code)
+		h.Set(headerError, a.Code)
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -72,6 +72,29 @@ func TestWeights(t *testing.T) {
 	}
 }
 
+func TestRoundRobinByWeight(t *testing.T) {
+	p := newPublisher(t)
+	p.publish(instancesOf(3, func(s *catalog.Service) {
+		s.Config.Balance = catalog.RoundRobin
+		s.Instances[0].Weight = 8
+	}))
+	var inARow, most int
+	got := map[string]int{}
+	for range 1000 {
+		var c Claim
+		require.Nil(t, p.dispatch.begin(t.Context(), &c, askWeb))
+		got[c.Address]++
+		if inARow++; c.Address != addressA {
+			inARow = 0
+		}
+		most = max(most, inARow)
+		c.Release(Class2xx)
+	}
+	require.InDelta(t, 800, got[addressA], 5, "%v", got)
+	require.InDelta(t, 100, got[addressB], 5, "%v", got)
+	require.LessOrEqual(t, most, 8, "the heavy one's turns are spread")
+}
+
 func TestWarningInstances(t *testing.T) {
 	p := newPublisher(t)
 	warn := func(policy catalog.WarningPolicy, warning ...int) catalog.Snapshot {

@@ -220,7 +220,8 @@ func (c *Claim) Again(ctx context.Context) bool {
 		c.permit = next.permit
 		return false
 	}
-	if !c.pool.policy.tally.budget.Load().Withdraw() {
+	same := next.Match.Route.Service == c.Match.Route.Service // a declared route may have moved meanwhile
+	if !same || !c.pool.policy.tally.budget.Load().Withdraw() {
 		next.letGo()
 		c.permit = next.permit
 		return false

@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -149,17 +150,26 @@ func (e *netEngine) roundTrip(req *http.Request) (*http.Response, error) {
 // attempt sends a request and notes how its instance took it.
 func (e *netEngine) attempt(f *flight, req *http.Request) (*http.Response, error) {
 	res, err := e.transports.of(f.claim.Protocol).RoundTrip(req)
+	if err == nil && res.StatusCode < http.StatusContinue {
+		_ = res.Body.Close()
+		err = fmt.Errorf("its answer has the status %d, which is none", res.StatusCode) // RFC 9110, section 15
+	}
 	if err == nil {
 		f.claim.Reached()
-	} else if how, failed := f.failure(req.Context(), err); failed {
+		return res, nil
+	}
+	if how, failed := f.failure(req.Context(), err); failed {
 		f.claim.Failed(how)
 	}
-	return res, err
+	return nil, err
 }
 
 // failed answers a request that got no answer.
 func (e *netEngine) failed(w http.ResponseWriter, r *http.Request, err error) {
 	f := flightOf(r)
+	if f.body != nil {
+		_ = f.body.Close() // of an upgrade that nobody asked for: ReverseProxy leaves it open
+	}
 	if f.client.Err() != nil {
 		w.WriteHeader(http.StatusBadGateway) // for nobody: the client has gone
 		return

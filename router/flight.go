@@ -31,6 +31,7 @@ type flight struct {
 	settles     bool        // the client speaks HTTP/1: see settle
 	uploadBroke atomic.Bool // it could not be read to its end
 	tooLarge    atomic.Bool // or was larger than it may be
+	body        io.Closer   // of the answer; nil while there is none
 	forget      func()      // takes the answer off the streams that may have to leave
 }
 
@@ -61,7 +62,7 @@ func (f *flight) settle() {
 func (f *flight) begun(res *http.Response) {
 	f.settle()
 	if f.upload != nil {
-		f.upload.forget()
+		f.upload.begun()
 	}
 	f.out["Content-Type"] = nil // none is made up where the service sends none
 	if f.claim.Cookie != "" {
@@ -73,6 +74,7 @@ func (f *flight) begun(res *http.Response) {
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		res.Body = &download{ReadCloser: res.Body, flight: f}
 	}
+	f.body = res.Body
 }
 
 // landed notes how the request ended, when its answer was sent to the end.

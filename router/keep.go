@@ -162,29 +162,45 @@ func nodeAnswers(s *catalog.Service, node string) bool {
 // occupants tells who has an address in a snapshot.
 type occupants struct {
 	snapshot catalog.Snapshot
-	at       map[string][]catalog.Instance // by host:port; made when first asked
+	at       map[place]*catalog.Instance   // one who is there; made when first asked
+	others   map[place][]*catalog.Instance // who is there too, which is rare
+}
+
+// place is where an instance listens.
+type place struct {
+	address string
+	port    int
 }
 
 // replaced tells whether an entry that is not g's own has g's address and port.
 func (o *occupants) replaced(g catalog.Instance) bool {
 	if o.at == nil {
-		o.at = map[string][]catalog.Instance{}
-		for _, s := range o.snapshot.Services.All() {
-			o.add(s)
-		}
+		o.look()
 	}
-	return slices.ContainsFunc(o.at[addressOf(&g)], func(i catalog.Instance) bool {
+	here := place{g.Address, g.Port}
+	stranger := func(i *catalog.Instance) bool {
 		return i.Service != g.Service || i.Node != g.Node || i.ID != g.ID || i.Target != g.Target
-	})
+	}
+	one := o.at[here]
+	return one != nil && (stranger(one) || slices.ContainsFunc(o.others[here], stranger))
 }
 
-func (o *occupants) add(s *catalog.Service) {
-	if s == nil {
-		return
-	}
-	for n := range s.Instances {
-		address := addressOf(&s.Instances[n])
-		o.at[address] = append(o.at[address], s.Instances[n])
+func (o *occupants) look() {
+	o.at = make(map[place]*catalog.Instance, o.snapshot.Services.Len())
+	o.others = map[place][]*catalog.Instance{}
+	for _, s := range o.snapshot.Services.All() {
+		if s == nil {
+			continue
+		}
+		for n := range s.Instances {
+			i := &s.Instances[n]
+			here := place{i.Address, i.Port}
+			if o.at[here] == nil {
+				o.at[here] = i
+			} else {
+				o.others[here] = append(o.others[here], i)
+			}
+		}
 	}
 }
 

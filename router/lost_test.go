@@ -58,6 +58,20 @@ func TestACookieThatCannotBeReadHidesNoOther(t *testing.T) {
 	}
 }
 
+// TestACookieNeedsAName keeps clients on their side where the service wants a
+// cookie that no browser would take.
+func TestACookieNeedsAName(t *testing.T) {
+	w := newWorld(t, nil)
+	s := halfAndHalf(t, upstream(t, "blue").URL, upstream(t, "green").URL)
+	s.Config.Sticky = &catalog.Sticky{Name: "my side"}
+	w.apply(7, s)
+	res, _ := w.get("web.proxy.example", "/")
+	require.Len(t, res.Cookies(), 1)
+	require.Equal(t, "teal-web", res.Cookies()[0].Name)
+	_, body := w.adminGet("/v1/problems")
+	require.Contains(t, body, "my side")
+}
+
 // TestAnEarlyAnswerKeepsAnHTTP2Connection has an answer begin before the body has
 // ended, as in every stream of gRPC that goes both ways.
 func TestAnEarlyAnswerKeepsAnHTTP2Connection(t *testing.T) {
@@ -237,4 +251,49 @@ func TestANameThatCannotBeRoutedHidesNoOther(t *testing.T) {
 	}
 	_, body := w.get("web.proxy.example", "/")
 	require.Equal(t, "blue", body)
+}
+
+// TestAnImproperAnswerCostsNothing meets instances that answer what they must not:
+// the client is told, and the connection to the instance is closed.
+func TestAnImproperAnswerCostsNothing(t *testing.T) {
+	for _, answer := range []string{
+		"HTTP/1.1 099 Odd\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+		"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+	} {
+		w := newWorld(t, nil)
+		address, closed := answering(t, answer)
+		w.apply(7, web(catalog.PointTo(bluePro), instanceAt(t, address, bluePro, "b")))
+		res, _ := w.do(w.request(http.MethodPost, "web.proxy.example", "/", nil))
+		require.Equal(t, http.StatusBadGateway, res.StatusCode, answer)
+		select {
+		case <-closed:
+		case <-time.After(10 * time.Second):
+			require.Fail(t, "the connection is still open", answer)
+		}
+		require.Eventually(t, func() bool { return w.router.InFlight() == 0 }, 5*time.Second, time.Millisecond)
+	}
+}
+
+// answering is an instance that gives its first request an answer, byte for byte.
+func answering(t *testing.T, answer string) (address string, closed <-chan struct{}) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	over := make(chan struct{})
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer close(over)
+		defer conn.Close()
+		r := bufio.NewReader(conn)
+		if _, err := http.ReadRequest(r); err == nil {
+			_, _ = io.WriteString(conn, answer)
+		}
+		_, _ = io.Copy(io.Discard, r)
+	}()
+	return l.Addr().String(), over
 }

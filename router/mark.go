@@ -11,12 +11,13 @@ const (
 	headerInstance = "X-Teal-Instance"
 	headerRelease  = "X-Teal-Release"
 	headerIndex    = "X-Teal-Index"
+	headerError    = "X-Teal-Error" // of the router's own answers alone
 )
 
 // mark writes where an answer comes from, if the asker may know. A service's own
 // headers of these names are taken off for everybody: they would be believed.
 func (c *Claim) mark(h http.Header) {
-	for _, name := range [...]string{headerTarget, headerInstance, headerRelease, headerIndex} {
+	for _, name := range [...]string{headerTarget, headerInstance, headerRelease, headerIndex, headerError} {
 		delete(h, name)
 	}
 	if !c.dispatch.debug.has(c.ask.Peer) {

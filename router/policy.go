@@ -3,6 +3,7 @@ package router
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
 	"time"
 
 	"teal/catalog"
@@ -107,6 +108,8 @@ func (p *policy) readSticky(s *catalog.Sticky, problem func(string, string, ...a
 	switch {
 	case s.By == catalog.StickyHeader && s.Name == "":
 		problem("sticky", "sticky by header names no header, so a cookie is used; add its name in the service file")
+	case (s.By == "" || s.By == catalog.StickyCookie) && s.Name != "" && (&http.Cookie{Name: s.Name}).Valid() != nil:
+		problem("sticky", "no cookie can be called %q, so its name is the default; correct it in the service file", s.Name)
 	case s.By == "", s.By == catalog.StickyCookie, s.By == catalog.StickyHeader, s.By == catalog.StickyClient, s.By == catalog.StickyNone:
 		p.sticky = *s
 	default:

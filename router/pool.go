@@ -91,14 +91,37 @@ func (p *pool) next(tried []string) *backend {
 }
 
 // turn is whose turn it is. A second attempt takes none: else, of two instances,
-// every request would begin with the one that can't be reached.
+// every request would begin with the one that can't be reached. The turn of one
+// that is new is given to the next, the more often the newer it is.
 func (p *pool) turn(first bool) int {
-	n := uint64(len(p.backends))
+	turn := p.tally.turn.Load()
 	if first {
-		return int(p.tally.turn.Add(1) % n)
+		turn = p.tally.turn.Add(1)
 	}
-	return int(p.tally.turn.Load() % n)
+	i := p.atTurn(turn)
+	if p.warmAt.IsZero() {
+		return i
+	}
+	if now := time.Now(); p.warming(now) && p.backends[i].cold(now, p.policy.slowStart) {
+		i = (i + 1) % len(p.backends)
+	}
+	return i
 }
+
+// atTurn is the instance of a turn. Where weights differ, turns step by the golden
+// ratio through the sum of them, so that the heavy ones' are not all in a row.
+func (p *pool) atTurn(turn uint64) int {
+	if p.weights == nil {
+		return int(turn % uint64(len(p.backends)))
+	}
+	at := uint64(uint32(turn)*goldenRatio) * uint64(p.weights[len(p.weights)-1]) >> 32
+	i, _ := slices.BinarySearch(p.weights, int(at)+1)
+	return i
+}
+
+// goldenRatio is 2^32 divided by it: its multiples are spread as evenly as can be,
+// and it mixes hashes whose high bits say little.
+const goldenRatio uint32 = 0x9E3779B1
 
 // scan is the first available instance from one on, else the first that was set
 // aside.
@@ -109,7 +132,7 @@ func (p *pool) scan(from int, tried []string) *backend {
 		switch {
 		case slices.Contains(tried, b.address):
 		case b.tally.available():
-			if i > 0 && len(tried) == 0 {
+			if i > 0 && len(tried) == 0 && p.weights == nil {
 				p.tally.turn.Add(uint64(i)) // the turns that were passed over are not the next one's
 			}
 			return b

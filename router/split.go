@@ -79,7 +79,7 @@ func (s *split) draw(ticket uint32) *pool {
 			return p
 		}
 	}
-	return find(s.able, ticket*0x9E3779B1) // mixed, else all would fall on one end
+	return find(s.able, ticket*goldenRatio) // mixed, else all would fall on one end
 }
 
 // find is the share whose interval holds the ticket, taken as a fraction of the

@@ -53,7 +53,7 @@ func (r *Route) cookieName() string {
 func hashed(text string) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(text))
-	return h.Sum32() * 0x9E3779B1 // the low bits of FNV change most; the high ones decide
+	return h.Sum32() * goldenRatio // the low bits of FNV change most; the high ones decide
 }
 
 // setCookie is the header that tells a client its ticket. It says nothing about

@@ -25,10 +25,11 @@ type upload struct {
 	flight *flight
 	left   atomic.Int64 // bytes, -1 while that is not known
 
-	mu   sync.Mutex // also while the body is read
-	read int64
-	kept []byte // all that was read; nil once that is too much
-	over bool   // nothing is kept any more
+	mu      sync.Mutex // also while the body is read
+	attempt int        // who may read
+	read    int64
+	kept    []byte // all that was read; nil once that is too much
+	over    bool   // nothing more is kept
 }
 
 // limit lets the service have the client's body, up to what it takes.
@@ -45,33 +46,40 @@ func (f *flight) limit(req *http.Request) {
 	req.Body, req.GetBody = &reading{upload: u}, u.again
 }
 
-// again is the body from its start.
+// again is the body from its start, for another attempt. The one before reads no
+// more.
 func (u *upload) again() (io.ReadCloser, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.over {
+	if u.over && u.read > 0 {
 		return nil, errNotKept
 	}
-	return &reading{upload: u}, nil
+	u.attempt++
+	return &reading{upload: u, attempt: u.attempt}, nil
 }
 
-// forget keeps nothing any more. It must not wait for a client that is slow.
-func (u *upload) forget() {
-	if u.mu.TryLock() {
-		u.over, u.kept = true, nil
-		u.mu.Unlock()
+// begun notes that an instance has taken the request, so that nothing more need
+// be kept. It must not wait for a client that is slow.
+func (u *upload) begun() {
+	if !u.mu.TryLock() {
+		return
+	}
+	defer u.mu.Unlock()
+	u.over = true
+	if u.attempt == 0 { // else what is kept may not be read yet
+		u.kept = nil
 	}
 }
 
-// readAt reads what comes at an offset, which is what is kept, or what comes next.
-func (u *upload) readAt(p []byte, at int64) (int, error) {
+// readAt reads what an attempt has not: what is kept, or else what comes next.
+func (u *upload) readAt(p []byte, attempt int, at int64) (int, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
+	case attempt != u.attempt:
+		return 0, errNotKept
 	case at < int64(len(u.kept)):
 		return copy(p, u.kept[at:]), nil
-	case at != u.read:
-		return 0, errNotKept
 	}
 	u.flight.clock.pause()
 	n, err := u.body.Read(p)
@@ -84,7 +92,7 @@ func (u *upload) readAt(p []byte, at int64) (int, error) {
 func (u *upload) took(p []byte, err error) {
 	u.read += int64(len(p))
 	if u.over = u.over || u.read > maxKept; u.over {
-		u.kept = nil
+		u.kept = nil // all that was kept has been read
 	} else {
 		u.kept = append(u.kept, p...)
 	}
@@ -105,13 +113,14 @@ func (u *upload) took(p []byte, err error) {
 // reading is the body as one attempt reads it. It leaves the body open when the
 // transport closes it; ReverseProxy closes what lies below.
 type reading struct {
-	upload *upload
-	at     int64
+	upload  *upload
+	attempt int
+	at      int64
 }
 
 // Read implements io.Reader.
 func (r *reading) Read(p []byte) (int, error) {
-	n, err := r.upload.readAt(p, r.at)
+	n, err := r.upload.readAt(p, r.attempt, r.at)
 	r.at += int64(n)
 	return n, err
 }

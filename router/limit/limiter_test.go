@@ -154,3 +154,20 @@ func BenchmarkLimiterParallel(b *testing.B) {
 		}
 	})
 }
+
+// TestLimiterBeyondTheQueue has somebody wait who may not be turned away: in turn,
+// and no longer than the others.
+func TestLimiterBeyondTheQueue(t *testing.T) {
+	l := limit.NewLimiter(1, 0)
+	require.NoError(t, l.Acquire(t.Context(), time.Hour))
+	require.ErrorIs(t, l.Acquire(t.Context(), time.Hour), limit.ErrFull)
+	require.ErrorIs(t, l.AcquireBeyond(t.Context(), time.Millisecond), limit.ErrWaited)
+	got := make(chan error, 1)
+	go func() { got <- l.AcquireBeyond(t.Context(), time.Hour) }()
+	require.Eventually(t, func() bool { return l.Waiting() == 1 }, 5*time.Second, time.Millisecond)
+	l.Release()
+	require.NoError(t, <-got)
+	require.Equal(t, 1, l.InFlight())
+	l.Release()
+	require.Zero(t, l.InFlight())
+}
