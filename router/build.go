@@ -33,7 +33,7 @@ func Build(s catalog.Snapshot, opt BuildOptions) (*Table, []catalog.Problem) {
 func (t *Table) Update(next catalog.Snapshot) (*Table, []string) {
 	u := &update{
 		opt: t.opt, parts: t.parts.Edit(), hosts: t.hosts.Edit(), named: t.named.Edit(),
-		sites: t.sites.Edit(), wild: t.wild.Edit(), tcp: t.tcp.Edit(), troubled: t.troubled.Edit(), contested: t.contested.Edit(),
+		sites: t.sites.Edit(), digits: t.digits, wild: t.wild.Edit(), tcp: t.tcp.Edit(), troubled: t.troubled.Edit(), contested: t.contested.Edit(),
 	}
 	var changed []string
 	for name := range cow.Differences(t.snapshot.Services, next.Services) {
@@ -57,6 +57,7 @@ type update struct {
 	hosts     *cow.Edit[*Route]
 	named     *cow.Edit[*Route]
 	sites     *cow.Edit[*site]
+	digits    bool
 	wild      *cow.Edit[*site]
 	tcp       *cow.Edit[*slot]
 	troubled  *cow.Edit[*part]
@@ -67,7 +68,7 @@ func (u *update) done(s catalog.Snapshot) *Table {
 	sites := u.sites.Done()
 	return &Table{
 		opt: u.opt, snapshot: s, parts: u.parts.Done(), hosts: u.hosts.Done(), named: u.named.Done(),
-		sites: sites, anyHost: sites.At(""), wild: u.wild.Done(), tcp: u.tcp.Done(), troubled: u.troubled.Done(), contested: u.contested.Done(),
+		digits: u.digits, sites: sites, anyHost: sites.At(""), wild: u.wild.Done(), tcp: u.tcp.Done(), troubled: u.troubled.Done(), contested: u.contested.Done(),
 	}
 }
 
@@ -110,6 +111,7 @@ func (u *update) remove(p *part) {
 // change replaces the slot that a claim is about.
 func (u *update) change(c *claim, f func(*slot) *slot) {
 	sites, host := u.sites, c.host
+	u.digits = u.digits || endsInDigit(host)
 	if suffix, ok := strings.CutPrefix(c.host, "*"); ok {
 		sites, host = u.wild, suffix
 	}

@@ -171,7 +171,7 @@ func described(t *Table) string {
 func TestStepsLeadWhereBuildDoes(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	opt := BuildOptions{Domain: "proxy.example", TCPPorts: Ports{{1, 3}}}
-	hosts := []string{"", "x.example", "*.example", "y.x.example", "*.x.example", "proxy.example"}
+	hosts := []string{"", "x.example", "*.example", "y.x.example", "*.x.example", "proxy.example", "host7"}
 	paths := []string{"/", "/a", "/a/b", "/a/b/c", "/c", "/d", "/e/f", "/g", "/h", "/i", "/j", "/" + strings.Repeat("long", 20)}
 	s := catalog.Snapshot{}
 	table, _ := Build(s, opt)

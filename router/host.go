@@ -59,6 +59,10 @@ func plainHost(host string) (string, bool) {
 	return host[:end], end > 0 && end <= maxHost && host[end-1] != '.'
 }
 
+func endsInDigit(host string) bool {
+	return host != "" && host[len(host)-1] >= '0' && host[len(host)-1] <= '9'
+}
+
 func hasUpper(s string) bool {
 	for i := range len(s) {
 		if s[i] != lower(s[i]) {

@@ -19,6 +19,7 @@ type Table struct {
 	named     cow.Map[*Route] // the path form, by "service@name"
 	sites     cow.Map[*site]  // declared routes by host name, "" for any host
 	anyHost   *site           // that of "" in sites
+	digits    bool            // some host in sites may end in a digit; else IP addresses need not be looked up
 	wild      cow.Map[*site]  // those of "*.example.com", by ".example.com"
 	tcp       cow.Map[*slot]  // ports as ":5432" and TLS names, with "*.example.com"
 	troubled  cow.Map[*part]  // the parts that have problems
@@ -65,7 +66,7 @@ func (t *Table) Lookup(host, path string) (Match, bool) {
 		}
 	}
 	var own *site
-	if named && !stable {
+	if named && !stable && (t.digits || !endsInDigit(name)) {
 		own, _ = t.sites.Get(name)
 		if own != nil && own.prefixes.Len() == 0 {
 			return Match{Route: own.all.route}, true // likewise
