@@ -43,24 +43,24 @@ var ErrChanged = errors.New("the record was written since it was read")
 // Deployment is one run of the deployer:
 // teal/deployments/<service>/<environment>/<id>.
 type Deployment struct {
-	ID          string          `json:"id"` // sorts by time
-	Service     string          `json:"service"`
-	Environment string          `json:"environment"`
-	Target      Target          `json:"target"`
-	Previous    AliasValue      `json:"previous"` // what the alias pointed at when it began
-	Release     string          `json:"release"`
-	Revision    string          `json:"revision,omitempty"`
-	Spec        string          `json:"spec,omitempty"` // digest of the service file as it was resolved
-	Hosts       []string        `json:"hosts,omitempty"`
-	By          string          `json:"by"`
-	Replaces    *Release        `json:"replaces,omitempty"` // what the target held, put back if it fails
+	ID          string     `json:"id"` // sorts by time
+	Service     string     `json:"service"`
+	Environment string     `json:"environment"`
+	Target      Target     `json:"target"`
+	Previous    AliasValue `json:"previous"` // what the alias pointed at when it began
+	Release     string     `json:"release"`
+	Revision    string     `json:"revision,omitempty"`
+	Spec        string     `json:"spec,omitempty"` // digest of the service file as it was resolved
+	Hosts       []string   `json:"hosts,omitempty"`
+	By          string     `json:"by"`
+	Replaces    *Release   `json:"replaces,omitempty"` // what the target held, put back if it fails
 	// Containers are what it brings to its target. Records of older versions have
 	// none.
 	Containers []DeployedContainer `json:"containers,omitempty"`
 	State      DeploymentState     `json:"state"`
 	Reason     string              `json:"reason,omitempty"` // why it failed, a sentence
-	Timeline    []Moment        `json:"timeline"`
-	Index       uint64          `json:"-"` // the key's ModifyIndex
+	Timeline   []Moment            `json:"timeline"`
+	Index      uint64              `json:"-"` // the key's ModifyIndex
 }
 
 // DeployedContainer is one container of a deployment.

@@ -69,4 +69,3 @@ func (s *Store) DeleteDeployment(ctx context.Context, d catalog.Deployment, sess
 	})
 	return err
 }
-

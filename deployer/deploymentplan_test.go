@@ -170,17 +170,19 @@ func TestPlanTellsRoutes(t *testing.T) {
 	}}
 	w.others = map[string]catalog.ServiceConfig{
 		"shop": {Since: 9, Routes: []catalog.Route{{Host: "Taken.example", Path: "/cart/", Since: old}, {Host: "kept.example", Path: "/", Since: old.Add(1)}}},
+		"born": {Since: 6, Traffic: catalog.Traffic{TCP: []catalog.TCPRoute{{Port: 2222}}}},
 		"ssh":  {Since: 3, Traffic: catalog.Traffic{TCP: []catalog.TCPRoute{{Port: 22}}}},
 	}
 	req := request("good", "r1")
 	req.Spec.Routes = []catalog.Route{{Host: "new.example", Path: "/"}, {Host: "taken.example", Path: "/cart"}, {Host: "kept.example", Path: "/"}}
-	req.Spec.TCP = []catalog.TCPRoute{{Port: 22}, {SNI: "db.example"}}
+	req.Spec.TCP = []catalog.TCPRoute{{Port: 22}, {Port: 2222}, {SNI: "db.example"}}
 	plan := w.planned(t, req)
 	require.Equal(t, []deployer.RouteChange{
 		{Route: "new.example/", Alias: "production", Change: deployer.RouteGained},
 		{Route: "taken.example/cart", Alias: "production", Change: deployer.RouteContested, Holder: "shop", Rivals: []string{"shop"}},
 		{Route: "kept.example/", Alias: "production", Change: deployer.RouteContested, Holder: "web", Rivals: []string{"shop"}},
 		{Route: ":22 (TCP)", Alias: "production", Change: deployer.RouteContested, Holder: "ssh", Rivals: []string{"ssh"}},
+		{Route: ":2222 (TCP)", Alias: "production", Change: deployer.RouteContested, Holder: "web", Rivals: []string{"born"}},
 		{Route: "db.example (TLS)", Alias: "production", Change: deployer.RouteGained},
 		{Route: "old.example/", Alias: "production", Change: deployer.RouteLost},
 	}, plan.Routes)

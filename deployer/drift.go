@@ -40,6 +40,8 @@ func (d Drift) String() string {
 // drift looks at the hosts of an environment's deployments. unseen says which of
 // them could not be looked at, and why.
 func (d *Deployer) drift(ctx context.Context, s *catalog.Service, environment string, deployments []catalog.Deployment) (all []Drift, unseen []string) {
+	ctx, cancel := context.WithTimeout(ctx, glanceTimeout)
+	defer cancel()
 	seen := d.survey(ctx, recordedHosts(deployments), s.Name, environment)
 	for _, one := range seen {
 		if one.Err != nil {
@@ -61,13 +63,9 @@ func driftOf(s *catalog.Service, environment string, deployments []catalog.Deplo
 		if !known {
 			continue
 		}
-		live := slices.ContainsFunc(aliasNames(s), func(name string) bool {
-			a, _ := s.Resolve(name)
-			return a.Value.Sends(t)
-		})
 		for _, one := range seen {
 			if one.Err == nil {
-				all = append(all, driftOn(record, t, live, one)...)
+				all = append(all, driftOn(record, t, isLive(s, t), one)...)
 			}
 		}
 	}

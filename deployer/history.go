@@ -113,15 +113,23 @@ func pastOf(s *catalog.Service, record catalog.Deployment, now time.Time) PastDe
 	return past
 }
 
+// holdingOf goes by what the aliases point at: flips by hand leave the states of
+// releases as they were.
 func holdingOf(s *catalog.Service, record catalog.Deployment) Holding {
 	release, held := s.Releases[record.Target]
 	switch {
-	case !held || release.Deployment != record.ID || !record.State.Ended():
+	case !held || release.Deployment != record.ID || !record.State.Ended() || s.Unfinished(record.Target) != nil:
 		return ""
-	case release.State == catalog.Ready:
+	case isLive(s, record.Target):
 		return HoldsLive
-	case release.State == catalog.Standby:
-		return HoldsStandby
 	}
-	return ""
+	return HoldsStandby
+}
+
+// isLive tells whether some alias sends a target requests.
+func isLive(s *catalog.Service, t catalog.Target) bool {
+	return slices.ContainsFunc(aliasNames(s), func(name string) bool {
+		a, _ := s.Resolve(name)
+		return a.Value.Sends(t)
+	})
 }

@@ -38,6 +38,11 @@ func TestHistoryTellsTheNewestFirst(t *testing.T) {
 	}
 	require.Equal(t, []string{"r3 failed ", "r2 succeeded live", "r1 succeeded standby"}, told)
 	require.Contains(t, past[0].Reason, "failed while checking")
+
+	w.setAlias("production", "blue-production") // by hand, so the records stay
+	past, err = w.deployer().History(t.Context(), "web", "production")
+	require.NoError(t, err)
+	require.Equal(t, []deployer.Holding{deployer.HoldsStandby, deployer.HoldsLive}, []deployer.Holding{past[1].Holds, past[2].Holds})
 }
 
 func TestHistoryTellsHowLongEachStateTook(t *testing.T) {
@@ -51,7 +56,8 @@ func TestHistoryTellsHowLongEachStateTook(t *testing.T) {
 	past, err := w.deployer().History(t.Context(), "web", "production")
 	require.NoError(t, err)
 	require.Equal(t, []deployer.PastStep{
-		{State: catalog.Pending, Took: time.Second}, {State: catalog.Checking, Took: 3 * time.Second},
+		{State: catalog.Pending, Took: time.Second},
+		{State: catalog.Checking, Took: 3 * time.Second},
 		{State: catalog.Succeeded, Note: "one router was slow"},
 	}, past[0].Steps)
 	require.Equal(t, 4*time.Second, past[0].Took)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"teal/catalog"
 	"teal/fleet"
@@ -99,4 +100,15 @@ func (d *Deployer) flipTo(ctx context.Context, s *catalog.Service, from catalog.
 		done.Release = s.Releases[t].ID
 	}
 	return done, nil
+}
+
+// Drain waits, after a flip, until no router has a request at the targets that
+// lost the alias, at most for as long as is given. It answers what it waited for
+// in vain, in sentences.
+func (d *Deployer) Drain(ctx context.Context, f Flipped, within time.Duration) []string {
+	old := fleet.Lost(f.From, f.To)
+	if len(old) == 0 || f.Routers == 0 || d.opt.Fleet == nil {
+		return nil
+	}
+	return d.awaitDrained(ctx, fleet.Flip{Service: f.Service, Index: f.Index, Old: old}, within)
 }

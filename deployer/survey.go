@@ -12,8 +12,11 @@ import (
 	"teal/catalog"
 )
 
-// surveyTimeout bounds a look at a host that nothing is done to.
-const surveyTimeout = 5 * time.Second
+// What bounds a look at a host that nothing is done to.
+const (
+	surveyTimeout = 30 * time.Second
+	glanceTimeout = 5 * time.Second // where an answer without the host will do
+)
 
 // sighting is what a host has of a service in an environment.
 type sighting struct {

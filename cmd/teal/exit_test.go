@@ -31,7 +31,7 @@ func TestExitCodes(t *testing.T) {
 
 func TestWrongUsageEndsWithItsCode(t *testing.T) {
 	for _, line := range []string{
-		"explode", "deploy --colour blue", "rollback", "flip web production blue-", "deploy --file /nowhere/compose.yaml", "status web --log-level loud",
+		"explode", "deploy --colour blue", "rollback", "flip web production blue-", "flip web production blue-production --wait long", "deploy --file /nowhere/compose.yaml", "status web --log-level loud",
 	} {
 		var out bytes.Buffer
 		require.Equal(t, exitUsage, run(strings.Fields(line), &out, &out), "%s: %s", line, out.String())

@@ -102,7 +102,7 @@ build in the other colour, checks it, and flips the alias.`,
 		deployCommand(g), rollbackCommand(g), flipCommand(g), statusCommand(g),
 		explainCommand(), pauseCommand(g), resumeCommand(g), maintenanceCommand(g),
 		routerCommand(g), registratorCommand(g),
-		initCommand(), lintCommand(), planCommand(g), historyCommand(g),
+		initCommand(), lintCommand(), planCommand(g), historyCommand(g), lockCommand(g), pruneCommand(g),
 		demoCommand(g), devCommand(g), sampleCommand(),
 	)
 	argsAsUsage(root)

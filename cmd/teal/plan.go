@@ -96,11 +96,8 @@ func printPlan(out io.Writer, p deployer.DeploymentPlan) {
 
 func containerWords(c deployer.ContainerChange) string {
 	text := fmt.Sprintf("%s %s, image %s", c.Action, c.Container, c.Image)
-	switch {
-	case c.LiveImage == "" || c.Action == deployer.StopContainer:
-		return text
-	case c.LiveImage != c.Image:
-		text += ", live is " + c.LiveImage
+	if c.LiveImage != "" && c.Action != deployer.KeepContainer {
+		text += "; live is " + c.LiveImage
 	}
 	if c.LiveDigest != "" {
 		text += " (" + c.LiveDigest + ")"

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+	"teal/consul"
+	"teal/deployer"
+)
+
+// recorded writes the record of a deployment of web that took three seconds.
+func (s *shop) recorded(hour int, end catalog.DeploymentState, reason string) string {
+	began := time.Date(2026, 1, 2, hour, 0, 0, 0, time.UTC)
+	d := catalog.Deployment{
+		ID: fmt.Sprintf("20260102t%02d0000.000z-aaaaaa", hour), Service: "web", Environment: "production", By: "ann@ci", Reason: reason,
+		Release: fmt.Sprintf("1.%d.0", hour), Target: catalog.Target{Colour: catalog.Green, Environment: "production"},
+	}.Enter(catalog.Checking, began, "").Enter(end, began.Add(3*time.Second), "")
+	s.put("kv/teal/deployments/web/production/"+d.ID, string(d.Encode()))
+	return d.ID
+}
+
+func TestHistoryAndPrune(t *testing.T) {
+	s := newShop(t)
+	code, said := s.teal("history web")
+	require.Equal(t, exitDone, code)
+	require.Equal(t, "no deployments are recorded\n", said)
+	code, said = s.teal("history api")
+	require.Equal(t, exitError, code)
+	require.Contains(t, said, "no service api is known")
+
+	oldest := s.recorded(1, catalog.Failed, "it was sick")
+	newest := s.recorded(2, catalog.Aborted, "")
+	code, said = s.teal("history web production")
+	require.Equal(t, exitDone, code, said)
+	require.Contains(t, said, newest+"  release 1.2.0 to green-production by ann@ci\n")
+	require.Contains(t, said, ", failed after 3s\n  checking 3s\n  it was sick\n")
+	require.Less(t, strings.Index(said, newest), strings.Index(said, oldest))
+
+	code, said = s.teal("history web -n 1 --json")
+	require.Equal(t, exitDone, code, said)
+	var past []deployer.PastDeployment
+	require.NoError(t, json.Unmarshal([]byte(said), &past))
+	require.Len(t, past, 1)
+	require.Equal(t, newest, past[0].ID)
+
+	_, said = s.teal("prune web --keep 1 --dry-run")
+	require.Equal(t, "would remove the record of deployment "+oldest+" to production: release 1.1.0 failed\n", said)
+	code, said = s.teal("prune web --keep 1 --json")
+	require.Equal(t, exitDone, code, said)
+	var pruned deployer.Pruned
+	require.NoError(t, json.Unmarshal([]byte(said), &pruned))
+	require.Len(t, pruned.Deployments, 1)
+	_, said = s.teal("prune web --keep 1")
+	require.Equal(t, "removed nothing\n", said)
+	_, said = s.teal("history web")
+	require.NotContains(t, said, oldest)
+}
+
+func TestLockStatusAndRelease(t *testing.T) {
+	s := newShop(t)
+	code, said := s.teal("lock status web production")
+	require.Equal(t, exitDone, code)
+	require.Equal(t, "nobody is deploying web to production: the lock is free\n", said)
+	_, said = s.teal("lock release web production")
+	require.Equal(t, "nobody is deploying web to production: the lock is free already\n", said)
+
+	store, err := consul.New(consul.Options{Address: s.world.StoreAddr()})
+	require.NoError(t, err)
+	id := s.recorded(1, catalog.Flipping, "")
+	session, lost, err := store.Lock(t.Context(), "web", "production", catalog.LockRecord{Holder: "ann@ci", Deployment: id, Since: time.Now()})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, store.Unlock(t.Context(), "web", "production", session)) }()
+
+	_, said = s.teal("lock status web production")
+	require.Contains(t, said, "ann@ci holds the lock of web in production, for deployment "+id+" (flipping)\n")
+	require.Contains(t, said, "would go by itself within 20s")
+	_, said = s.teal("history web")
+	require.Contains(t, said, "flipping, under way for ")
+	code, said = s.teal("prune web")
+	require.Equal(t, exitBusy, code, said)
+	code, said = s.teal("lock release web production")
+	require.Equal(t, exitBusy, code, said)
+	require.Contains(t, said, "use --force")
+
+	code, said = s.teal("lock release web production --force")
+	require.Equal(t, exitDone, code, said)
+	require.Contains(t, said, "took the lock of web in production from ann@ci")
+	select {
+	case <-lost:
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "its holder does not notice")
+	}
+	_, said = s.teal("history web")
+	require.Contains(t, said, "flipping: its deployer is gone, and the next deployment finishes or reverts it")
+
+	s.put("kv/teal/locks/web/production", "mine")
+	_, said = s.teal("lock status web production --json")
+	require.Contains(t, said, `"alive": false`)
+	_, said = s.teal("lock release web production")
+	require.Equal(t, "removed the lock of web in production, which no session held\n", said)
+}
+
+func TestPlanInWords(t *testing.T) {
+	green := catalog.Target{Colour: catalog.Green, Environment: "production"}
+	blue := catalog.Target{Colour: catalog.Blue, Environment: "production"}
+	plan := deployer.DeploymentPlan{
+		Service: "web", Environment: "production", Release: "2", Target: green, Live: catalog.PointTo(blue), Changes: true,
+		Hosts: []deployer.HostChanges{{Host: "ssh://one", Containers: []deployer.ContainerChange{
+			{Container: "g-1", Action: deployer.StartContainer, Image: "web:2", LiveImage: "web:1", LiveDigest: "sha256:1"},
+			{Container: "g-2", Action: deployer.ReplaceContainer, Image: "web:2"},
+			{Container: "b-1", Action: deployer.KeepContainer, Image: "web:1", LiveImage: "web:1", LiveDigest: "sha256:1"},
+		}}},
+		Keys: []deployer.KeyChange{
+			{Key: "services/web", Fields: []string{"owner", "routes"}},
+			{Key: "aliases/web/production", From: "blue-production", To: "green-production"},
+			{Key: "releases/web/green-production", To: "2 (ready)"},
+		},
+		Routes: []deployer.RouteChange{
+			{Route: "/a", Alias: "production", Change: deployer.RouteGained},
+			{Route: "/b", Alias: "production", Change: deployer.RouteLost},
+			{Route: "/c", Alias: "production", Change: deployer.RouteContested, Holder: "shop", Rivals: []string{"shop"}},
+			{Route: "/d", Alias: "production", Change: deployer.RouteContested, Holder: "web", Rivals: []string{"shop"}},
+		},
+		Drift: []deployer.Drift{{Host: "ssh://one", Container: "b-2", Kind: deployer.Missing}},
+		Notes: []string{"it is late"},
+	}
+	var out bytes.Buffer
+	printPlan(&out, plan)
+	require.Equal(t, `release 2 would go to green-production of web; production points at blue-production
+on ssh://one: start g-1, image web:2; live is web:1 (sha256:1)
+on ssh://one: replace g-2, image web:2
+on ssh://one: keep b-1, image web:1 (sha256:1)
+in Consul: services/web gets other owner, routes
+in Consul: aliases/web/production becomes green-production, is blue-production
+in Consul: releases/web/green-production becomes 2 (ready)
+route /a would lead to production
+route /b would no longer lead to production
+route /c is declared by shop too, and would stay with shop, who was first
+route /d is declared by shop too, and would be web's, who was first
+drift: b-2 on ssh://one is missing
+note: it is late
+`, out.String())
+
+	out.Reset()
+	printPlan(&out, deployer.DeploymentPlan{Service: "web", Environment: "production", Release: "2"})
+	require.Equal(t, "nothing would change: production of web runs release 2 as this file says\n", out.String())
+}
+
+func TestExitCodesOfPlanAndLint(t *testing.T) {
+	require.Equal(t, 8, exitCode(errChanges))
+	require.ErrorIs(t, errChanges, errQuiet, "the plan has said it all")
+	require.Equal(t, exitUsage, exitCode(fmt.Errorf("%w: %w", errQuiet, &deployer.SpecError{})))
+	require.Equal(t, exitError, exitCode(errLeft))
+	require.Equal(t, exitError, exitCode(errors.New("no")))
+}

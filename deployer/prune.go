@@ -1,0 +1,224 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"teal/catalog"
+)
+
+// PruneRequest is what to prune.
+type PruneRequest struct {
+	Service     string
+	Environment string // all when empty
+	Keep        int    // how many deployments of each environment stay
+	DryRun      bool   // tell what would be removed, and remove nothing
+}
+
+// Pruned is what was removed, or would be.
+type Pruned struct {
+	Service     string             `json:"service"`
+	DryRun      bool               `json:"dry_run"`
+	Containers  []PrunedContainer  `json:"containers"`
+	Deployments []PrunedDeployment `json:"deployments"`
+	// Left is what could not be removed or looked at, a sentence each.
+	Left []string `json:"left"`
+}
+
+// PrunedContainer is a stopped container that an ended deployment had put aside.
+type PrunedContainer struct {
+	Host      string         `json:"host"` // its endpoint
+	Container string         `json:"container"`
+	Target    catalog.Target `json:"target"`
+	Release   string         `json:"release"`
+}
+
+// PrunedDeployment is the record of a deployment.
+type PrunedDeployment struct {
+	ID          string                  `json:"id"`
+	Environment string                  `json:"environment"`
+	Release     string                  `json:"release"`
+	State       catalog.DeploymentState `json:"state"`
+}
+
+// pruneHolder is what the deployment lock says it is held for.
+const pruneHolder = "teal prune"
+
+// Prune removes what nobody needs any more, under each environment's deployment
+// lock: containers that deployments put aside and could not remove, and the
+// records of old deployments. It answers what it did even with an error. A
+// service that nobody knows is an error.
+func (d *Deployer) Prune(ctx context.Context, req PruneRequest) (Pruned, error) {
+	pruned := Pruned{
+		Service: req.Service, DryRun: req.DryRun,
+		Containers: []PrunedContainer{}, Deployments: []PrunedDeployment{}, Left: []string{},
+	}
+	s, err := d.opt.Store.Service(ctx, req.Service)
+	if err != nil {
+		return pruned, fmt.Errorf("read service %s: %w", req.Service, err)
+	}
+	if s.Unknown() {
+		return pruned, unknownService(req.Service)
+	}
+	for _, env := range chosenEnvironments(s, req.Environment) {
+		if err := d.pruneEnvironment(ctx, req, env, &pruned); err != nil {
+			return pruned, fmt.Errorf("prune %s in %s: %w", req.Service, env, err)
+		}
+	}
+	return pruned, nil
+}
+
+func (d *Deployer) pruneEnvironment(ctx context.Context, req PruneRequest, env string, pruned *Pruned) error {
+	p := pruning{Deployer: d, pruned: pruned}
+	if err := p.look(ctx, req, env); err != nil || len(p.deployments) == 0 {
+		return err // nothing of ours to lock for
+	}
+	if req.DryRun {
+		p.decide(env, req.Keep)
+		p.tell()
+		return nil
+	}
+	ctx, lock, err := d.lock(ctx, req.Service, env, pruneHolder)
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	if err := p.look(ctx, req, env); err != nil { // again, as it may have moved before we had the lock
+		return err
+	}
+	p.decide(env, req.Keep)
+	p.removeContainers(ctx)
+	return p.forget(ctx, lock.session)
+}
+
+// pruning is one environment that is being pruned.
+type pruning struct {
+	*Deployer
+	pruned      *Pruned
+	service     *catalog.Service
+	deployments []catalog.Deployment
+	seen        []sighting
+	aside       []asideContainer     // to remove
+	old         []catalog.Deployment // to forget
+}
+
+// asideContainer is a container and its host.
+type asideContainer struct {
+	catalog.Container
+	host host
+}
+
+func (p *pruning) look(ctx context.Context, req PruneRequest, env string) (err error) {
+	if p.service, err = p.opt.Store.Service(ctx, req.Service); err != nil {
+		return fmt.Errorf("read the service: %w", err)
+	}
+	if p.deployments, err = p.opt.Store.Deployments(ctx, req.Service, env); err != nil {
+		return fmt.Errorf("read its deployments: %w", err)
+	}
+	p.seen = p.survey(ctx, recordedHosts(p.deployments), req.Service, env)
+	return nil
+}
+
+// decide finds what is to go.
+func (p *pruning) decide(env string, keep int) {
+	for _, one := range p.seen {
+		if one.Err != nil {
+			p.pruned.Left = append(p.pruned.Left, one.Err.Error())
+			continue
+		}
+		for _, c := range one.Containers {
+			if abandoned(p.service, p.deployments, c) {
+				p.aside = append(p.aside, asideContainer{c, one.Host})
+			}
+		}
+	}
+	p.old = outlived(p.service, p.deployments, env, keep)
+}
+
+// abandoned tells whether a container was put aside and nobody will bring it
+// back: no deployment to its target is under way, and the release that is
+// recorded there is another's. It is pure.
+func abandoned(s *catalog.Service, deployments []catalog.Deployment, c catalog.Container) bool {
+	t := targetOf(c)
+	release, held := s.Releases[t]
+	return isAside(c) && !c.Running && held && release.Deployment != "" &&
+		c.Labels[catalog.LabelDeployment] != "" && c.Labels[catalog.LabelDeployment] != release.Deployment &&
+		!inMotion(deployments, t)
+}
+
+// outlived are the deployments beyond the newest that nothing refers to, the
+// oldest first. What is live or standby may be older than many that failed. It
+// is pure.
+func outlived(s *catalog.Service, deployments []catalog.Deployment, env string, keep int) []catalog.Deployment {
+	needed := map[string]bool{}
+	lastOf := map[catalog.Target]string{} // where a rollback looks for the hosts
+	for _, d := range deployments {
+		needed[d.ID] = !d.State.Ended()
+		if d.State == catalog.Succeeded {
+			lastOf[d.Target] = d.ID
+		}
+	}
+	for t, r := range s.Releases {
+		if t.Environment == env {
+			needed[r.Deployment], needed[lastOf[t]] = true, true
+		}
+	}
+	beyond := deployments[:max(0, len(deployments)-keep)]
+	return slices.DeleteFunc(slices.Clone(beyond), func(d catalog.Deployment) bool { return needed[d.ID] })
+}
+
+// tell says what would go.
+func (p *pruning) tell() {
+	for _, c := range p.aside {
+		p.tellContainer(c)
+	}
+	for _, d := range p.old {
+		p.tellDeployment(d)
+	}
+}
+
+func (p *pruning) tellContainer(c asideContainer) {
+	p.pruned.Containers = append(p.pruned.Containers, PrunedContainer{
+		Host: c.host.endpoint, Container: c.Name, Target: targetOf(c.Container), Release: c.Labels[catalog.LabelRelease],
+	})
+}
+
+func (p *pruning) tellDeployment(d catalog.Deployment) {
+	p.pruned.Deployments = append(p.pruned.Deployments, PrunedDeployment{ID: d.ID, Environment: d.Environment, Release: d.Release, State: d.State})
+}
+
+// removeContainers removes what was put aside. A container that has been started
+// since is refused by its host and stays.
+func (p *pruning) removeContainers(ctx context.Context) {
+	for _, c := range p.aside {
+		if err := ctx.Err(); err != nil {
+			return // forget answers it
+		}
+		if err := c.host.Remove(ctx, c.ID); err != nil {
+			p.pruned.Left = append(p.pruned.Left, fmt.Sprintf("%s on %s could not be removed: %s", c.Name, c.host.endpoint, err))
+			continue
+		}
+		p.tellContainer(c)
+	}
+}
+
+// forget deletes the records of old deployments.
+func (p *pruning) forget(ctx context.Context, session string) error {
+	for _, d := range p.old {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		err := p.opt.Store.DeleteDeployment(ctx, d, session)
+		switch {
+		case errors.Is(err, catalog.ErrChanged):
+			p.pruned.Left = append(p.pruned.Left, fmt.Sprintf("deployment %s was written meanwhile and stays", d.ID))
+		case err != nil:
+			return err
+		default:
+			p.tellDeployment(d)
+		}
+	}
+	return nil
+}
