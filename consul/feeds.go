@@ -14,8 +14,9 @@ const (
 	folderQuiet = 100 * time.Millisecond
 
 	// urgentQuiet bounds what a storm of writes costs, and so what a flip waits
-	// behind one.
+	// behind one. An answer that comes later than calm after the last is no storm.
 	urgentQuiet = 5 * time.Millisecond
+	calm        = 50 * time.Millisecond
 )
 
 // followFolder feeds one folder of keys that nobody waits for.
@@ -105,16 +106,23 @@ func (w *watch) arrive(name string, a arrival) {
 
 // followUrgent feeds a folder that is waited for. Its first answer, and each
 // after a failure, is consistent: the state of the cluster, not of a server that
-// lags behind.
+// lags behind. Between answers it rests only in a storm: a flip right after
+// another one waits for nothing either.
 func (w *watch) followUrgent(feed Feed, folder string, take func(api.KVPairs, uint64)) {
+	var last listing
+	var answered time.Time
 	w.follow(func() {
-		w.store.follow(w.ctx, urgentQuiet, func(q *api.QueryOptions) (uint64, error) {
+		w.store.follow(w.ctx, 0, func(q *api.QueryOptions) (uint64, error) {
 			q.RequireConsistent = q.WaitIndex == 0
-			pairs, meta, err := w.store.urgent.KV().List(folder, q)
+			pairs, meta, err := last.read(w.store.urgent.KV(), folder, q)
 			if err != nil {
 				return 0, err
 			}
 			take(pairs, meta.LastIndex)
+			if time.Since(answered) < calm {
+				rest(w.ctx, urgentQuiet)
+			}
+			answered = time.Now()
 			return meta.LastIndex, nil
 		}, w.failed(w.ctx, feed, folder))
 	})

@@ -120,7 +120,7 @@ func (s *Store) connect(address string, conns int) (*api.Client, error) {
 		t.MaxConnsPerHost, t.MaxIdleConnsPerHost, t.DisableKeepAlives = conns, conns, false
 		t.DisableCompression = true // the agent is on this host, and packing costs a flip more than sending
 	}
-	cfg.HttpClient.Transport = s.followToken(cfg.TokenFile, deadlines{cfg.HttpClient.Transport})
+	cfg.HttpClient.Transport = rawBodies{s.followToken(cfg.TokenFile, deadlines{cfg.HttpClient.Transport})}
 	return client, nil
 }
 

@@ -236,3 +236,32 @@ func TestAFlipWaitsForNoConnection(t *testing.T) {
 	require.Zero(t, gaveUp.Load(), "it came when a connection was free")
 	require.Less(t, held.Load(), int32(conns), "there are connections for all callers")
 }
+
+// However quickly aliases are written, they are read at most every few
+// milliseconds, and the last of them arrives.
+func TestAStormOfFlipsIsReadInFewSteps(t *testing.T) {
+	const quiet, calm, flips = 5 * time.Millisecond, 50 * time.Millisecond, 300
+	var reads atomic.Int64
+	s := troubled(t, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/kv/teal/aliases/") {
+			reads.Add(1)
+		}
+		return false
+	})
+	register(t, s, "web-a")
+	snapshots := runWatch(t, s)
+	began := time.Now()
+	<-snapshots
+	targets := []catalog.Target{{Colour: catalog.Blue, Environment: "production"}, {Colour: catalog.Green, Environment: "production"}}
+	alias := catalog.Alias{Name: "production"}
+	for n := range flips {
+		var err error
+		to := catalog.PointTo(targets[n%2])
+		alias.Index, err = s.Flip(t.Context(), catalog.Flip{Service: "web-a", Alias: alias.Name, From: alias, To: to})
+		require.NoError(t, err)
+		alias.Value = to
+	}
+	await(t, snapshots, "the last flip", func(s catalog.Snapshot) bool { return s.AliasIndex >= alias.Index })
+	took := time.Since(began)
+	require.Less(t, reads.Load(), int64(took/quiet+took/calm)+4, "in %s", took)
+}
