@@ -14,11 +14,13 @@ type DeploymentState string
 
 // The states, in the order a good deployment passes them, then how it may end.
 const (
-	Pending   DeploymentState = "pending"
-	Locked    DeploymentState = "locked"
-	Pulling   DeploymentState = "pulling"
-	Starting  DeploymentState = "staging"
-	Checking  DeploymentState = "checking"
+	Pending  DeploymentState = "pending"
+	Locked   DeploymentState = "locked"
+	Pulling  DeploymentState = "pulling"
+	Starting DeploymentState = "staging"
+	Checking DeploymentState = "checking"
+	// Testing is entered where the service file declares gates.
+	Testing   DeploymentState = "testing"
 	Flipping  DeploymentState = "flipping"
 	Draining  DeploymentState = "draining"
 	Succeeded DeploymentState = "succeeded"

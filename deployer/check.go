@@ -49,7 +49,7 @@ func (n reading) complete(want int) bool { return len(n.passing) == want && len(
 // check waits until every new instance passes, and has done so for the settle
 // time without a break. A container that exits ends the wait.
 func (r *run) check(ctx context.Context) error {
-	want := len(r.hosts) * r.env.Replicas
+	want := r.want()
 	started := r.opt.Now()
 	var since time.Time // of the unbroken run of good readings
 	told := -1
@@ -82,6 +82,9 @@ func (r *run) check(ctx context.Context) error {
 		}
 	}
 }
+
+// want is how many instances there shall be.
+func (r *run) want() int { return len(r.hosts) * r.env.Replicas }
 
 func (r *run) tooLate(passing, want int) error {
 	err := fmt.Errorf("after %s, %d of %d instances of release %s pass their checks", r.spec.Timeout, passing, want, r.record.Release)
@@ -128,7 +131,7 @@ func (r *run) blind(ctx context.Context, err error) (reading, error) {
 func (r *run) intact(h host, mine []catalog.Container) error {
 	for _, c := range mine {
 		if hasFailed(c) {
-			return fmt.Errorf("%s on %s exited with %d before its checks passed", c.Name, h.Name(), c.ExitCode)
+			return fmt.Errorf("%s on %s exited with %d before the flip", c.Name, h.Name(), c.ExitCode)
 		}
 	}
 	if len(mine) < len(r.plan.Containers) {

@@ -52,10 +52,11 @@ func TestDeployerDiesAnywhere(t *testing.T) {
 			for k := int64(0); ; k++ {
 				w := twoReleases(t)
 				died := w.dieAt(k)
-				_, err := w.deployer().Deploy(t.Context(), request("good", "r3"))
+				_, err := w.deployer().Deploy(t.Context(), gated(request("good", "r3")))
 				if !died() {
 					require.NoError(t, err)
 					require.Greater(t, k, int64(40), "a deployment has more operations than that")
+					require.Contains(t, w.wrote, catalog.Testing)
 					return
 				}
 				assertLiveRuns(t, w)

@@ -31,6 +31,7 @@ type run struct {
 	service *catalog.Service   // as last read
 	guards  []catalog.Instance // the instances that passed the gate
 	index   uint64             // of the flip, once it is through
+	direct  bool               // that no router lives to test through has been told
 	trouble error              // why the last look at Consul or a host saw nothing; nil when it did
 }
 
@@ -86,8 +87,12 @@ func (r *run) deploy(ctx context.Context) (catalog.Deployment, error) {
 		{catalog.Pulling, r.pull},
 		{catalog.Starting, r.stage},
 		{catalog.Checking, r.check},
+		{catalog.Testing, r.test},
 		{catalog.Flipping, r.flip},
 	} {
+		if step.state == catalog.Testing && r.spec.Gates.none() {
+			continue
+		}
 		err := r.enter(ctx, step.state)
 		if err == nil {
 			err = step.do(ctx)
@@ -104,6 +109,9 @@ func (r *run) begin(ctx context.Context) error {
 	name, env := r.spec.Service, r.env.Name
 	if err := r.settleLeftovers(ctx, name, env, r.lock.session); err != nil {
 		return fmt.Errorf("look for what earlier deployments of %s to %s left: %w", name, env, err)
+	}
+	if err := r.spec.Gates.missing(r.opt.Environ); err != nil {
+		return err
 	}
 	service, err := r.opt.Store.Service(ctx, name)
 	if err != nil {
@@ -165,6 +173,8 @@ func (r *run) heading(state catalog.DeploymentState) string {
 		return "starting " + target
 	case catalog.Checking:
 		return "checking " + target
+	case catalog.Testing:
+		return fmt.Sprintf("testing %s: %s", target, r.spec.Gates)
 	case catalog.Flipping:
 		if !r.env.Coloured {
 			return fmt.Sprintf("%s is checked; keeping release %s", r.record.Target, r.record.Release)

@@ -150,7 +150,7 @@ func TestCrashEndsTheWaitEarly(t *testing.T) {
 }
 
 func TestInterrupted(t *testing.T) {
-	for _, state := range []catalog.DeploymentState{catalog.Pulling, catalog.Starting, catalog.Checking, catalog.Flipping} {
+	for _, state := range []catalog.DeploymentState{catalog.Pulling, catalog.Starting, catalog.Checking, catalog.Testing, catalog.Flipping} {
 		t.Run(string(state), func(t *testing.T) {
 			w := twoReleases(t)
 			ctx, cancel := context.WithCancel(t.Context())
@@ -160,7 +160,7 @@ func TestInterrupted(t *testing.T) {
 				}
 				return nil
 			}
-			_, err := w.deployer().Deploy(ctx, request("good", "r3"))
+			_, err := w.deployer().Deploy(ctx, gated(request("good", "r3")))
 
 			f := failure(t, err)
 			require.Equal(t, catalog.Aborted, f.Outcome)

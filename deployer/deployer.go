@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -32,6 +33,12 @@ type Options struct {
 	// Routed bounds the wait, before a flip, for routers to know the instances
 	// that are flipped to; DefaultRouted when 0.
 	Routed time.Duration
+	// GatePoll is the pause between two questions to an outside gate;
+	// DefaultGatePoll when 0.
+	GatePoll time.Duration
+	// Environ is the environment of test commands, in which the tokens of outside
+	// gates are too; os.Environ() when nil.
+	Environ []string
 }
 
 // The defaults of Options, and what bounds the work after a failure.
@@ -39,6 +46,7 @@ const (
 	DefaultPoll        = 250 * time.Millisecond
 	DefaultAcknowledge = 30 * time.Second // a dead router's record is gone by then
 	DefaultRouted      = 2 * time.Second
+	DefaultGatePoll    = 2 * time.Second
 	cleanupTimeout     = 2 * time.Minute
 	evidenceTimeout    = 15 * time.Second
 	unlockTimeout      = 5 * time.Second
@@ -68,6 +76,12 @@ func New(opt Options) *Deployer {
 	}
 	if opt.Routed == 0 {
 		opt.Routed = DefaultRouted
+	}
+	if opt.GatePoll == 0 {
+		opt.GatePoll = DefaultGatePoll
+	}
+	if opt.Environ == nil {
+		opt.Environ = os.Environ()
 	}
 	return &Deployer{opt: opt}
 }
@@ -118,8 +132,11 @@ func onHost(ctx context.Context, h host, do func(context.Context, host) error) e
 }
 
 // pause waits for the time between two looks.
-func (d *Deployer) pause(ctx context.Context) error {
-	timer := time.NewTimer(d.opt.Poll)
+func (d *Deployer) pause(ctx context.Context) error { return sleep(ctx, d.opt.Poll) }
+
+// sleep waits for a time; the error is why ctx ended before.
+func sleep(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -63,7 +63,7 @@ func (d *Deployer) Plan(ctx context.Context, req Request) (DeploymentPlan, error
 	if err != nil {
 		return DeploymentPlan{}, err
 	}
-	p := planning{spec: req.Spec, env: env, now: d.opt.Now().UTC()}
+	p := planning{spec: req.Spec, env: env, now: d.opt.Now().UTC(), environ: d.opt.Environ}
 	p.placement = Placement{Release: req.Spec.ReleaseID(req.Release, req.Revision), Revision: req.Revision}
 	if err := d.readFor(ctx, &p); err != nil {
 		return DeploymentPlan{}, err
@@ -108,6 +108,7 @@ type planning struct {
 	env         Environment
 	placement   Placement
 	now         time.Time
+	environ     []string
 	service     *catalog.Service
 	alias       catalog.Alias
 	configs     map[string]catalog.ServiceConfig // of all services
@@ -152,6 +153,7 @@ func (p planning) plan() DeploymentPlan {
 	}
 	if plan.Changes = !upToDate; plan.Changes {
 		plan.Keys = p.keys(config)
+		plan.Notes = append(plan.Notes, p.spec.Gates.notes(p.environ)...)
 	}
 	return plan
 }

@@ -24,7 +24,8 @@ func (r *reader) extension(spec *Spec, project *types.Project) {
 		return
 	}
 	x := top.mapping("service", "part", "port", "description", "owner", "source", "docs", "release",
-		"check", "settle", "timeout", "drain", "protocol", "traffic", "routes", "tcp", "preview", "environments")
+		"check", "settle", "timeout", "drain", "protocol", "traffic", "routes", "tcp", "preview", "environments",
+		"smoke", "gates", "test")
 	spec.Description, spec.Owner = x["description"].text(), x["owner"].text()
 	spec.Source, spec.Docs = x["source"].text(), x["docs"].text()
 	spec.Release = x["release"].release()
@@ -39,6 +40,7 @@ func (r *reader) extension(spec *Spec, project *types.Project) {
 	spec.Port = x["port"].routedPort(spec.Parts, spec.Routed)
 	spec.Service = x["service"].serviceName(spec, project)
 	spec.Environments = x["environments"].environments()
+	spec.Gates = Gates{Smoke: x["smoke"].smoke(), Outside: x["gates"].outsideGates(), Test: x["test"].testCommand()}
 	r.checkPreviews(spec)
 	r.checkTogether(spec, x)
 }
@@ -54,6 +56,9 @@ func (r *reader) checkTogether(spec *Spec, x fields) {
 	label := spec.routedLabels()[catalog.ServiceProtocol]
 	if label != "" && spec.Protocol != "" {
 		r.warn([]string{"services", spec.Routed, "labels", catalog.ServiceProtocol}, "part %s sets the label %s, which %s.protocol sets too; the latter counts", spec.Routed, catalog.ServiceProtocol, Extension)
+	}
+	if len(spec.Gates.Smoke) > 0 && cmp.Or(spec.Protocol, label) == catalog.ProtocolTCP {
+		x["smoke"].complain("%s.smoke asks over HTTP, which a service of the protocol tcp does not speak; use %s.test", Extension, Extension)
 	}
 	if spec.Traffic.TLS != nil && cmp.Or(spec.Protocol, label) != catalog.ProtocolHTTPS {
 		r.warn([]string{Extension, "traffic", "tls"}, "the instances are not asked for TLS, as %s.protocol is not %s", Extension, catalog.ProtocolHTTPS)

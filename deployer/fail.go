@@ -64,7 +64,7 @@ func (r *run) reason(f *Failure, cause error) string {
 
 // evidence adds what failing checks and containers say, before they are removed.
 func (r *run) evidence(ctx context.Context, f *Failure) {
-	if f.Stage != catalog.Starting && f.Stage != catalog.Checking && f.Stage != catalog.Flipping {
+	if !staged(f.Stage) {
 		return
 	}
 	ctx, done := bounded(ctx, evidenceTimeout)

@@ -12,7 +12,7 @@ import (
 // staged tells whether a deployment in this state may have touched containers.
 func staged(s catalog.DeploymentState) bool {
 	switch s {
-	case catalog.Starting, catalog.Checking, catalog.Flipping:
+	case catalog.Starting, catalog.Checking, catalog.Testing, catalog.Flipping:
 		return true
 	}
 	return false

@@ -33,6 +33,9 @@ type Spec struct {
 	Protocol string          `json:",omitzero"`
 	Traffic  catalog.Traffic `json:",omitzero"` // without what leads to an alias
 
+	// Gates are what must hold between the checks and the flip.
+	Gates Gates `json:",omitzero"`
+
 	// What leads to the default alias, or to the only environment's.
 	Routes  []catalog.Route
 	TCP     []catalog.TCPRoute    `json:",omitempty"`

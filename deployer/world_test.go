@@ -1,6 +1,7 @@
 package deployer_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ type world struct {
 	inFlight    map[catalog.Target]int
 	deaf        map[string]bool // hosts that do not answer
 	blind       map[string]bool // routers that know of no instance
+	port        int             // of all instances; 0 for 80
 	created     int
 	stops       int
 	wrote       []catalog.DeploymentState
@@ -129,11 +131,14 @@ func (w *world) stopAll(host string, target catalog.Target) {
 	}
 }
 
-// checking tells whether the last recorded state is that of the gate.
-func (w *world) checking() bool {
+// checking tells whether the instances are waited for.
+func (w *world) checking() bool { return w.in(catalog.Checking) }
+
+// in tells whether a state is the last that was recorded.
+func (w *world) in(state catalog.DeploymentState) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.wrote) > 0 && w.wrote[len(w.wrote)-1] == catalog.Checking
+	return len(w.wrote) > 0 && w.wrote[len(w.wrote)-1] == state
 }
 
 // health is what Docker's HEALTHCHECK says of a part, everywhere.
@@ -158,7 +163,7 @@ func (w *world) instances() []catalog.Instance {
 				continue
 			}
 			i := catalog.Instance{
-				ID: host + ":" + c.Name, Service: c.Labels[catalog.ServiceName], Node: host, Address: "127.0.0.1", Port: 80,
+				ID: host + ":" + c.Name, Service: c.Labels[catalog.ServiceName], Node: host, Address: "127.0.0.1", Port: cmp.Or(w.port, 80),
 				Target:  catalog.Target{Colour: catalog.Colour(c.Labels[catalog.ServiceColour]), Environment: c.Labels[catalog.ServiceEnvironment]},
 				Release: c.Labels[catalog.ServiceRelease], Container: c.ID, Health: catalog.Passing,
 				Checks: []catalog.CheckStatus{{ID: "c", Name: "HTTP /health", Status: catalog.Passing, Output: "200 OK"}},
@@ -330,6 +335,9 @@ func (w *world) UpdateServiceConfig(ctx context.Context, service string, change 
 }
 
 func (w *world) Routers(ctx context.Context) ([]catalog.RouterRecord, error) {
+	if err := w.before(ctx, "routers", ""); err != nil {
+		return nil, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.routers), ctx.Err()
@@ -520,7 +528,7 @@ var (
 func (w *world) deployer() *deployer.Deployer {
 	return deployer.New(deployer.Options{
 		Store: w, Connect: w.connect, Fleet: w, By: "test@here",
-		Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond,
+		Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, GatePoll: time.Millisecond,
 	})
 }
 

@@ -1,0 +1,76 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// testGrace is how long a test command that is told to end may take, and
+// how long what it left behind may hold its output open.
+const testGrace = 5 * time.Second
+
+// runTest runs the test command, with where to find the new release in its
+// environment. Nothing that it started outlives it.
+func (r *run) runTest(ctx context.Context) error {
+	test := r.spec.Gates.Test
+	if test == nil {
+		return nil
+	}
+	door, err := r.door(ctx, 0)
+	if err != nil {
+		return err
+	}
+	bound, done := context.WithTimeout(ctx, test.Timeout)
+	defer done()
+	out := &lineWriter{line: func(line string) { r.step(host{}, "", "%s: %s", test.name(), line) }}
+	err = runGroup(r.testProcess(bound, door.url, out))
+	out.end()
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case bound.Err() != nil:
+		return fmt.Errorf("the test command %s did not end within %s and was killed; it last wrote: %q", test.name(), test.Timeout, out.last)
+	case err == nil:
+		r.step(host{}, "", "the test command %s ended well", test.name())
+		return nil
+	}
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		return fmt.Errorf("the test command %s ended with %s; it last wrote: %q", test.name(), ended, out.last)
+	}
+	return fmt.Errorf("the test command %s can't be run; see that the machine that deploys has it: %w", test.name(), err)
+}
+
+func (r *run) testProcess(ctx context.Context, preview string, out *lineWriter) *exec.Cmd {
+	command := r.spec.Gates.Test.Command
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Dir = filepath.Dir(r.spec.Path)
+	cmd.Env = append(slices.Clone(r.opt.Environ),
+		"TEAL_PREVIEW_URL="+preview, "TEAL_SERVICE="+r.record.Service,
+		"TEAL_TARGET="+r.record.Target.String(), "TEAL_RELEASE="+r.record.Release)
+	cmd.Stdout, cmd.Stderr = out, out
+	return cmd
+}
+
+// runGroup runs a command in a process group of its own, and kills what is left
+// of the group when the command has ended. Told to end it has testGrace to do so.
+func runGroup(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = ownGroup()
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = testGrace
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	err := cmd.Wait()
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // mostly there is nobody left
+	if errors.Is(err, exec.ErrWaitDelay) {
+		return nil // it ended well, and something it started did not
+	}
+	return err
+}
