@@ -260,6 +260,9 @@ func guardsOf(s *catalog.Service, to catalog.AliasValue) ([]catalog.Instance, er
 		if err := s.Unfinished(t); err != nil {
 			return nil, refuse(http.StatusConflict, "The flip was refused: %v.", err)
 		}
+		if !knownTarget(s, t) {
+			return nil, refuse(http.StatusConflict, "Nothing was ever deployed to %s of %s. Deploy it, or look at the spelling.", t, s.Name)
+		}
 		passing := s.Passing(t)
 		if len(passing) == 0 {
 			return nil, refuse(http.StatusConflict, "Target %s has no healthy instance of the release it holds. Look at its checks, or flip to another target.", t)
@@ -275,4 +278,10 @@ func (h *flipHandler) by(r *http.Request) string {
 		return by
 	}
 	return "somebody at " + networks(h.router.opt.TrustedProxies).clientOf(r).String()
+}
+
+// knownTarget tells whether a target holds or has held anything.
+func knownTarget(s *catalog.Service, t catalog.Target) bool {
+	_, released := s.Releases[t]
+	return released || slices.ContainsFunc(s.Instances, func(i catalog.Instance) bool { return i.Target == t })
 }

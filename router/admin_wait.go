@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,12 @@ type waiting struct {
 
 // parseWaiting reads ?wait=applied|drained and ?timeout=30s.
 func parseWaiting(q url.Values) (waiting, error) {
+	for name := range q {
+		if !slices.Contains(flipParameters, name) {
+			// A misspelt wait would flip without waiting, and somebody would stop the old target.
+			return waiting{}, refuse(http.StatusBadRequest, "There is no parameter %q; there are %s.", name, strings.Join(flipParameters, ", "))
+		}
+	}
 	w := waiting{goal: fleet.Goal(q.Get("wait")), timeout: defaultWait}
 	text := q.Get("timeout")
 	switch w.goal {
@@ -50,6 +57,9 @@ func parseWaiting(q url.Values) (waiting, error) {
 	}
 	return w, nil
 }
+
+// flipParameters are those of a flip.
+var flipParameters = []string{"from", "wait", "timeout"}
 
 // progress is the part of a flip's answer that tells what was waited for.
 type progress struct {

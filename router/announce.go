@@ -21,11 +21,15 @@ const (
 // before it goes on: it must start without Consul, too.
 const introduction = 2 * time.Second
 
+// silentIntroduction is the bound where Consul was found silent just before.
+const silentIntroduction = 200 * time.Millisecond
+
 // announcer tells the newest applied alias index to the fleet.
 type announcer struct {
 	to         Announcer // nil for nobody
 	record     catalog.RouterRecord
 	log        hclog.Logger
+	patience   time.Duration // of the introduction
 	index      atomic.Uint64
 	news       chan struct{}
 	introduced atomic.Bool // the introduction is over, whether it succeeded or not
@@ -35,8 +39,12 @@ type announcer struct {
 }
 
 func newAnnouncer(opt Options) *announcer {
+	patience := introduction
+	if opt.Silent {
+		patience = silentIntroduction
+	}
 	return &announcer{
-		to: opt.Announcer, log: opt.Logger, news: make(chan struct{}, 1),
+		patience: patience, to: opt.Announcer, log: opt.Logger, news: make(chan struct{}, 1),
 		record: catalog.RouterRecord{
 			ID: opt.ID, Proxy: opt.ProxyAddr, Admin: opt.AdminURL, Version: opt.Version, Since: opt.Now().UTC(),
 		},
@@ -52,7 +60,7 @@ func (a *announcer) introduce(ctx context.Context) {
 	if a.to == nil {
 		return
 	}
-	ctx, done := context.WithTimeout(ctx, introduction)
+	ctx, done := context.WithTimeout(ctx, a.patience)
 	defer done()
 	if !a.announce(ctx) {
 		a.wake()

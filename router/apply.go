@@ -126,6 +126,11 @@ func (r *Router) logService(name string, before, after *catalog.Service) {
 			r.log.Info("alias moved", "service", name, "alias", alias, "from", b.Value.String(), "to", a.Value.String(), "index", a.Index)
 		}
 	}
+	for alias, b := range before.Aliases {
+		if _, ok := after.Aliases[alias]; !ok {
+			r.log.Warn("alias is gone: its key was deleted", "service", name, "alias", alias, "was", b.Value.String())
+		}
+	}
 	for alias, h := range after.Halts {
 		if _, ok := before.Halts[alias]; !ok {
 			r.log.Info("alias is halted", "service", name, "alias", alias, "kind", h.Kind, "by", h.By)

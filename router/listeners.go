@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net"
+	"strconv"
 	"sync"
 
 	"teal/router/edge"
@@ -13,6 +14,7 @@ import (
 // before, and knows those that are open for the router after. The fields are set
 // before the first call; the methods may be called from any goroutine.
 type Listeners struct {
+	Host         string            // that ports of TCP services are opened at; empty for all addresses
 	From         *edge.Handover    // of the router before; nil for none
 	ProxyHeaders edge.ProxyHeaders // who tells the real client, on what clients connect to
 
@@ -37,7 +39,7 @@ func (l *Listeners) Clients(ctx context.Context, name, address string) (net.List
 
 // Port opens the port of a TCP service; it is for Options.ListenTCP.
 func (l *Listeners) Port(ctx context.Context, port int) (net.Listener, error) {
-	return l.Clients(ctx, portName(port), portKey(port))
+	return l.Clients(ctx, portName(port), net.JoinHostPort(l.Host, strconv.Itoa(port)))
 }
 
 func portName(port int) string { return "port" + portKey(port) }

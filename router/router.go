@@ -32,6 +32,7 @@ type Options struct {
 	Source    Source
 	Flipper   Flipper   // nil refuses flips through the admin API
 	Announcer Announcer // nil announces nothing
+	Silent    bool      // Consul was found silent already: the start waits for it no longer
 	Roster    Roster    // nil refuses flips that wait for the fleet
 
 	Preview        []netip.Prefix // may see targets no alias points at; nil for DefaultPreview, empty for nobody

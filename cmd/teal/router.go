@@ -96,7 +96,12 @@ func (f *routerFlags) store(g *globals, log hclog.Logger) (*consul.Store, error)
 
 // run wires a router and runs it to its end.
 func (f *routerFlags) run(ctx context.Context, store *consul.Store, stdout io.Writer, log hclog.Logger) (err error) {
-	opt := router.Options{Domain: f.domain, Version: version, Hold: f.hold, Logger: log.Named("router")}
+	if err := f.check(); err != nil {
+		return err
+	}
+	opt := router.Options{
+		Domain: f.domain, Version: version, Hold: f.hold, Logger: log.Named("router"), Registry: prometheus.NewRegistry(),
+	}
 	if err := f.networks.fill(&opt); err != nil {
 		return err
 	}
@@ -117,6 +122,7 @@ func (f *routerFlags) run(ctx context.Context, store *consul.Store, stdout io.Wr
 		return err
 	}
 	f.name(&opt, d, address)
+	opt.Silent = silent
 	announcer := store.Announcer()
 	opt.Source, opt.Flipper, opt.Announcer, opt.Roster = store, store, announcer, store
 	file, err := f.state.fill(&opt, silent, log)
@@ -128,7 +134,6 @@ func (f *routerFlags) run(ctx context.Context, store *consul.Store, stdout io.Wr
 		return err
 	}
 	defer func() { err = cmp.Or(err, endSeeing()) }()
-	opt.Registry = prometheus.NewRegistry()
 	opt.Registry.MustRegister(newWatchMetrics(store.WatchStats))
 	r, err := router.New(opt)
 	if err != nil {

@@ -48,7 +48,8 @@ func (f *doorFlags) open(ctx context.Context, log hclog.Logger) (_ *doors, err e
 	if err != nil {
 		return nil, err
 	}
-	d := &doors{listeners: &router.Listeners{ProxyHeaders: edge.ProxyHeaders{From: from}}}
+	host, _, _ := net.SplitHostPort(f.listen) // what can't be split is refused below
+	d := &doors{listeners: &router.Listeners{Host: host, ProxyHeaders: edge.ProxyHeaders{From: from}}}
 	defer func() {
 		if err != nil {
 			d.close()

@@ -48,7 +48,6 @@ func (f *stateFlags) fill(opt *router.Options, silent bool, log hclog.Logger) (*
 	}
 	opt.Save = file.Keep
 	opt.Source = &router.Restoring{Source: opt.Source, Load: file.Load, After: after, Logger: log}
-	opt.Registry = prometheus.NewRegistry()
 	return file, opt.Registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "teal_state_file_timestamp_seconds", Help: "When the routes were written to the state file; 0 while there is none.",
 	}, f.written))

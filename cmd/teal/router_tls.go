@@ -33,8 +33,8 @@ func (f *tlsFlags) flags(fs *pflag.FlagSet) {
 // certificates loads those that the flags name; nil without HTTPS.
 func (f *tlsFlags) certificates(log hclog.Logger) (*edge.Certificates, error) {
 	if f.listen == "" {
-		if f.cert+f.key+f.folder+f.client != "" {
-			return nil, usageError{errors.New("certificates are named, but no --tls-listen to use them at; set it, such as :8443")}
+		if f.cert+f.key+f.folder+f.client+f.fallback != "" || f.clientAuth != "none" {
+			return nil, usageError{errors.New("--tls-* flags are set, but no --tls-listen to use them at; set it, such as :8443")}
 		}
 		return nil, nil
 	}
