@@ -26,7 +26,8 @@ type read func(q *api.QueryOptions) (index uint64, err error)
 
 // follow keeps asking until ctx ends. quiet is how long it rests after each
 // answer, so that a storm of changes is read in few steps. failed is told of
-// each error, and of nil once it is over.
+// each error, and of nil once it is over. After an error it waits for a growing
+// time, or until another one that failed can read again.
 func (s *Store) follow(ctx context.Context, quiet time.Duration, r read, failed func(error)) {
 	var index uint64
 	backoff := minBackoff
@@ -38,10 +39,13 @@ func (s *Store) follow(ctx context.Context, quiet time.Duration, r read, failed 
 		}
 		failed(err)
 		if err != nil {
-			rest(ctx, backoff/2+rand.N(backoff))
+			s.recovery.wait(ctx, backoff/2+rand.N(backoff))
 			backoff = min(2*backoff, maxBackoff)
 			index = 0 // the agent may come back with another history
 			continue
+		}
+		if backoff > minBackoff {
+			s.recovery.tell()
 		}
 		backoff = minBackoff
 		if next == index && time.Since(asked) < maxWait/2 {

@@ -73,6 +73,8 @@ type Store struct {
 
 	stats counters
 
+	recovery recovery // of what watches follow
+
 	mu    sync.Mutex
 	holds map[string]*hold // by session
 }

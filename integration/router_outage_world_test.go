@@ -188,9 +188,11 @@ func (o *outage) awaitConsistent(t *testing.T) {
 				assert.Equal(c, o.living(s.name), o.routed(t, n, s), "router %d", n)
 			}, patience, 50*time.Millisecond)
 		}
-		ready := o.readiness(t, n)
-		require.False(t, ready.Restored, "router %d", n)
-		require.Zero(t, ready.Stale, "router %d", n)
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			ready := o.readiness(t, n)
+			assert.False(c, ready.Restored, "router %d", n)
+			assert.Zero(c, ready.Stale, "router %d", n)
+		}, patience, 50*time.Millisecond)
 	}
 }
 
