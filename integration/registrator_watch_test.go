@@ -27,7 +27,10 @@ const lag = 2 * time.Second
 // what it said before it went: it answers from its disk as soon as there is a
 // leader, and gives up what its own checks do not say at its first sync. That is
 // between Consul's parts; no registrator can hurry it.
-const awakening = time.Second
+const awakening = 2 * time.Second
+
+// absence is how long an agent is silent at least that was away.
+const absence = time.Second
 
 // watcher asks Consul without pause which instances are passing, and holds it
 // against the truth that the containers themselves tell (see testimage/patient):
@@ -87,7 +90,7 @@ func (w *watcher) look(client *api.Client) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.polls++
-	if asked.Sub(w.answered) > awakening {
+	if asked.Sub(w.answered) > absence {
 		w.left, w.awoke = w.answered, asked
 	}
 	w.answered = time.Now()
