@@ -67,9 +67,11 @@ type ContainerSpec struct {
 	Command    []string
 	Env        map[string]string
 	Labels     map[string]string
-	Ports      []Port   // Private and Protocol; Host stays 0: the host picks a free one
+	Ports      []Port   // Private and Protocol; Host stays 0 for a free one of the host's choice
 	Network    string   // the private network, made if it is missing
-	Hostnames  []string // the names it answers to in that network
+	Hostnames  []string // the names it answers to in its networks
+	Also       []string // further networks, which must be there
+	Files      []File   // put into it before it starts
 	Restart    string   // Docker's restart policy: "no", "always", "unless-stopped", "on-failure"
 	StopGrace  time.Duration
 	User       string
@@ -83,3 +85,26 @@ type Volume struct {
 	Target   string
 	ReadOnly bool
 }
+
+// File is a small file that is put into a container. What it holds may be secret
+// and is never told or logged.
+type File struct {
+	Path    string // absolute, in the container
+	Content []byte
+	Mode    uint32 // permission bits
+	UID     int
+	GID     int
+}
+
+// Image is one image as a host has it.
+type Image struct {
+	ID      string    // its digest on the host
+	Tags    []string  // the names it has there: "registry:5000/shop:1.0.0"
+	Digests []string  // the same with a registry's digest: "registry:5000/shop@sha256:…"
+	Created time.Time // when it was built
+	Size    int64     // bytes
+}
+
+// ErrNoImage: the host or registry has no such image. It is wrapped in an error
+// that says which and where; compare with errors.Is.
+var ErrNoImage = errors.New("there is no such image")

@@ -20,20 +20,32 @@ const (
 	Starting DeploymentState = "staging"
 	Checking DeploymentState = "checking"
 	// Testing is entered where the service file declares gates.
-	Testing   DeploymentState = "testing"
-	Flipping  DeploymentState = "flipping"
-	Draining  DeploymentState = "draining"
+	Testing DeploymentState = "testing"
+	// AwaitingApproval is entered where the environment asks for a person's word.
+	// Nobody need run while it lasts.
+	AwaitingApproval DeploymentState = "awaiting-approval"
+	// Flipping lasts through all steps of a canary. It is entered again for each.
+	Flipping DeploymentState = "flipping"
+	Draining DeploymentState = "draining"
+	// Baking is entered where the service file asks for a watch after the flip.
+	Baking    DeploymentState = "baking"
 	Succeeded DeploymentState = "succeeded"
-	Failed    DeploymentState = "failed"
-	Aborted   DeploymentState = "aborted"
-	// Superseded is a deployment whose flip lost to somebody else's.
+
+	Failed  DeploymentState = "failed"
+	Aborted DeploymentState = "aborted"
+	// Superseded is a deployment that gave way to somebody else's flip, or to a
+	// later deployment.
 	Superseded DeploymentState = "superseded"
+	// RollingBack is a deployment whose release got requests and is taken back.
+	RollingBack    DeploymentState = "rolling-back"
+	RolledBack     DeploymentState = "rolled-back"
+	RollbackFailed DeploymentState = "rollback-failed"
 )
 
 // Ended tells whether nothing more will happen in this state.
 func (s DeploymentState) Ended() bool {
 	switch s {
-	case Succeeded, Failed, Aborted, Superseded:
+	case Succeeded, Failed, Aborted, Superseded, RolledBack, RollbackFailed:
 		return true
 	}
 	return false
@@ -59,10 +71,27 @@ type Deployment struct {
 	// Containers are what it brings to its target. Records of older versions have
 	// none.
 	Containers []DeployedContainer `json:"containers,omitempty"`
-	State      DeploymentState     `json:"state"`
-	Reason     string              `json:"reason,omitempty"` // why it failed, a sentence
-	Timeline   []Moment            `json:"timeline"`
-	Index      uint64              `json:"-"` // the key's ModifyIndex
+	// Images are what its parts run, by part: pinned by digest where a registry
+	// knows the image. A promotion brings these very ones elsewhere.
+	Images map[string]string `json:"images,omitempty"`
+	// Committed is when the commit it was built from was made; zero when that is
+	// not known.
+	Committed time.Time `json:"committed,omitzero"`
+	// Tasks are the once-only tasks that it has begun.
+	Tasks []TaskRun `json:"tasks,omitempty"`
+	// Approval is what it waits for, and what came of it.
+	Approval *Approval `json:"approval,omitempty"`
+	// Together are the other services whose aliases move in the same transaction.
+	Together []string `json:"together,omitempty"`
+	// From is the environment whose release it promotes; empty for one that was
+	// deployed from its file.
+	From string `json:"from,omitempty"`
+	// Missed are the hosts that did not answer and were left out.
+	Missed   []string        `json:"missed,omitempty"`
+	State    DeploymentState `json:"state"`
+	Reason   string          `json:"reason,omitempty"` // why it failed, a sentence
+	Timeline []Moment        `json:"timeline"`
+	Index    uint64          `json:"-"` // the key's ModifyIndex
 }
 
 // DeployedContainer is one container of a deployment.
@@ -75,6 +104,24 @@ type DeployedContainer struct {
 // On tells whether the container belongs on a host.
 func (c DeployedContainer) On(endpoint string) bool {
 	return len(c.Hosts) == 0 || slices.Contains(c.Hosts, endpoint)
+}
+
+// TaskRun is one run of a once-only task.
+type TaskRun struct {
+	Name       string    `json:"name"`
+	Reversible bool      `json:"reversible"`
+	Began      time.Time `json:"began"`
+	Ended      time.Time `json:"ended,omitzero"` // zero while it runs, or when its deployer died
+	Undone     time.Time `json:"undone,omitzero"`
+}
+
+// Approval is a person's word that a deployment waits for.
+type Approval struct {
+	Until time.Time `json:"until"` // when Then counts
+	// Then is what happens when nobody has spoken until then.
+	Then Verdict   `json:"then"`
+	By   string    `json:"by,omitempty"` // who approved; empty while nobody has
+	At   time.Time `json:"at,omitzero"`
 }
 
 // Moment is when a deployment entered a state.

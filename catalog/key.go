@@ -97,6 +97,11 @@ func (k Keys) Deployment(service, env, id string) string {
 	return k.join("deployments", service, env, id)
 }
 
+// Decision is the key of somebody's word about a deployment.
+func (k Keys) Decision(service, env, id string) string {
+	return k.join("decisions", service, env, id)
+}
+
 // Lock is the key that a deployer's session holds.
 func (k Keys) Lock(service, env string) string { return k.join("locks", service, env) }
 

@@ -8,7 +8,13 @@ const (
 	LabelColour      = "teal.colour"
 	LabelRelease     = "teal.release"
 	LabelDeployment  = "teal.deployment"
-	LabelPart        = "teal.part" // the compose service within the service file
-	LabelOnce        = "teal.once" // "true": it may exit with 0, and is not started again
-	LabelSpec        = "teal.spec" // digest of what the container was started from
+	LabelPart        = "teal.part"  // the compose service within the service file
+	LabelOnce        = "teal.once"  // "true": it may exit with 0, and is not started again
+	LabelScope       = "teal.scope" // ScopeShared: it belongs to no colour
+	LabelTask        = "teal.task"  // the name of a once-only task, or of a test
+	LabelSpec        = "teal.spec"  // digest of what the container was started from
 )
+
+// ScopeShared is the LabelScope of what belongs to an environment as a whole and
+// is not touched by flips.
+const ScopeShared = "shared"

@@ -101,14 +101,17 @@ type RouterRecord struct {
 
 // HostRecord is a Docker host, as its registrator tells it: teal/hosts/<node>.
 type HostRecord struct {
-	Node        string            `json:"node"`     // of its Consul agent
-	Endpoint    string            `json:"endpoint"` // its Docker engine, as deployers reach it
-	Labels      map[string]string `json:"labels,omitempty"`
-	Cores       int               `json:"cores"`
-	Memory      int64             `json:"memory"` // bytes
-	Docker      string            `json:"docker"` // version of the engine
-	Registrator string            `json:"registrator,omitempty"`
-	At          time.Time         `json:"at"` // when it was written
+	Node     string            `json:"node"`     // of its Consul agent
+	Endpoint string            `json:"endpoint"` // its Docker engine, as deployers reach it
+	Labels   map[string]string `json:"labels,omitempty"`
+	Cores    int               `json:"cores"`
+	Memory   int64             `json:"memory"` // bytes
+	Docker   string            `json:"docker"` // version of the engine
+	// DiskFree is how many bytes are free where the engine keeps its data, to
+	// within a tenth; 0 when the registrator can't see that.
+	DiskFree    int64     `json:"disk_free,omitempty"`
+	Registrator string    `json:"registrator,omitempty"`
+	At          time.Time `json:"at"` // when it was written
 }
 
 // Machine is what a Docker engine tells of itself and of what it runs on.
@@ -116,6 +119,7 @@ type Machine struct {
 	Cores  int
 	Memory int64  // bytes
 	Docker string // version of the engine
+	Root   string // where the engine keeps its data, a path on its host
 }
 
 // Same tells whether two records differ in nothing but their time.

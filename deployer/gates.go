@@ -38,9 +38,11 @@ type OutsideGate struct {
 	Token   string `json:",omitempty"` // the environment variable that holds it
 }
 
-// TestCommand is a program on the machine that deploys whose exit code decides.
+// TestCommand is a program whose exit code decides: on the machine that deploys,
+// or in a container beside the new release where Image names one.
 type TestCommand struct {
 	Command []string // the arguments may hold secrets
+	Image   string   `json:",omitempty"`
 	Timeout time.Duration
 }
 

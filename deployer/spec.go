@@ -35,6 +35,16 @@ type Spec struct {
 
 	// Gates are what must hold between the checks and the flip.
 	Gates Gates `json:",omitzero"`
+	// Tasks run once with the new images before the gates are asked.
+	Tasks []Task `json:",omitempty"`
+	// Canary is how the flip goes in steps; nil for all at once.
+	Canary *Canary `json:",omitempty"`
+	// Bake is the watch after the flip; nil for none.
+	Bake *Bake `json:",omitempty"`
+	// SelfTest is how the built image is tried by itself; nil for not at all.
+	SelfTest *SelfTest `json:",omitempty"`
+	// Notify are who is told how deployments end.
+	Notify []Notify `json:",omitempty"`
 
 	// What leads to the default alias, or to the only environment's.
 	Routes  []catalog.Route
@@ -55,6 +65,9 @@ const (
 	DefaultSettle        = 2 * time.Second
 	DefaultTimeout       = time.Minute
 	DefaultDrain         = 30 * time.Second
+	DefaultTaskTimeout   = 10 * time.Minute
+	DefaultApproval      = 24 * time.Hour
+	DefaultKeep          = 5
 	defaultStopGrace     = 10 * time.Second // Docker's own
 	maxReplicas          = 100
 )
@@ -71,8 +84,29 @@ type Check struct {
 // Environment is where a service may be deployed to.
 type Environment struct {
 	Name     string
-	Hosts    []string // endpoints
+	Hosts    []string // endpoints; empty where a selector picks them
 	Replicas int      // of the routed part, on each host
+	// Selector is the labels that a host of teal/hosts must have to be one of the
+	// environment's; empty where Hosts names them.
+	Selector map[string]string `json:",omitempty"`
+	// AtLeast is how many hosts must answer; those that don't are left out then. 0
+	// for all.
+	AtLeast int `json:",omitzero"`
+	// Batch is how many hosts are brought up at a time; 0 for all.
+	Batch int `json:",omitzero"`
+	// Requires is the environment in which the very same images must be live, put
+	// there by a deployment that succeeded; empty for none.
+	Requires string `json:",omitzero"`
+	// Approval is whose word is waited for before the flip; nil for nobody's.
+	Approval *ApprovalRule `json:",omitempty"`
+	// Registry is where the environment's hosts pull the service's own images from,
+	// such as registry.example:5000; empty for where the file says.
+	Registry string `json:",omitzero"`
+	// StopStandby stops the old colour's containers once the new one has baked.
+	StopStandby bool `json:",omitzero"`
+	// Keep is how many releases stay on the hosts and in the records, live and
+	// standby among them; 0 for DefaultKeep.
+	Keep int `json:",omitzero"`
 	// Coloured environments have two targets and flip between them. In an
 	// uncoloured one the containers are replaced in place, with a short outage.
 	Coloured bool
@@ -111,6 +145,15 @@ type Part struct {
 	WorkingDir string
 	Volumes    []PartVolume
 	After      []Dependency
+	// Build is how its image is built; nil for one that is built elsewhere.
+	Build *Build `json:",omitempty"`
+	// Shared parts belong to the environment and to no colour: they are started
+	// when they are missing and are never touched by a flip.
+	Shared bool `json:",omitzero"`
+	// Files are what secrets and configs put into it, by environment; those under
+	// the empty name are for environments that say nothing of their own. They may
+	// be secret.
+	Files map[string][]catalog.File `json:",omitempty"`
 	// Once tells that others wait for the part to complete: it may exit with 0.
 	Once bool
 }
