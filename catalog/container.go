@@ -59,6 +59,9 @@ type Signal struct {
 	At        time.Time // by the clock of the container's host
 }
 
+// NoNetwork is the network of a container that has none but its own loopback.
+const NoNetwork = "none"
+
 // ContainerSpec is what a container is started from.
 type ContainerSpec struct {
 	Name       string
@@ -68,7 +71,7 @@ type ContainerSpec struct {
 	Env        map[string]string
 	Labels     map[string]string
 	Ports      []Port   // Private and Protocol; Host stays 0 for a free one of the host's choice
-	Network    string   // the private network, made if it is missing
+	Network    string   // the private network, which must be there, or NoNetwork
 	Hostnames  []string // the names it answers to in its networks
 	Also       []string // further networks, which must be there
 	Files      []File   // put into it before it starts
@@ -95,16 +98,3 @@ type File struct {
 	UID     int
 	GID     int
 }
-
-// Image is one image as a host has it.
-type Image struct {
-	ID      string    // its digest on the host
-	Tags    []string  // the names it has there: "registry:5000/shop:1.0.0"
-	Digests []string  // the same with a registry's digest: "registry:5000/shop@sha256:…"
-	Created time.Time // when it was built
-	Size    int64     // bytes
-}
-
-// ErrNoImage: the host or registry has no such image. It is wrapped in an error
-// that says which and where; compare with errors.Is.
-var ErrNoImage = errors.New("there is no such image")

@@ -12,6 +12,20 @@ import (
 // seconds when there is no leader.
 const callTimeout = 10 * time.Second
 
+// silent is the error of a request that Consul has not answered in its time. It
+// is a context.DeadlineExceeded.
+type silent struct{}
+
+var errSilent = silent{}
+
+func (silent) Error() string { return "has not answered in time" }
+
+// Is implements errors.Is.
+func (silent) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// Timeout implements net.Error's.
+func (silent) Timeout() bool { return true }
+
 // deadlines gives every request to Consul a limit: a connection that has gone
 // silent must not hold up a lock's renewal, a flip or a watch for ever.
 type deadlines struct {
@@ -24,7 +38,7 @@ func (d deadlines) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Query().Has("wait") {
 		limit = deadline
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), limit)
+	ctx, cancel := context.WithTimeoutCause(r.Context(), limit, errSilent)
 	resp, err := d.next.RoundTrip(r.WithContext(ctx))
 	if err != nil {
 		cancel()

@@ -56,8 +56,8 @@ func (s *Store) BreakLock(ctx context.Context, service, env string, held catalog
 	return s.explain(err, doing)
 }
 
-// DeleteDeployment forgets a deployment as it was read, if session holds its
-// lock. The error wraps catalog.ErrLockLost when it does not, and
+// DeleteDeployment forgets a deployment as it was read, with what was decided
+// about it, if session holds its lock. The error wraps catalog.ErrLockLost when it does not, and
 // catalog.ErrChanged when the record was written since.
 func (s *Store) DeleteDeployment(ctx context.Context, d catalog.Deployment, session string) error {
 	_, err := s.commit(ctx, "delete the record of deployment "+d.ID, []step{
@@ -66,6 +66,7 @@ func (s *Store) DeleteDeployment(ctx context.Context, d catalog.Deployment, sess
 			op:  api.KVTxnOp{Verb: api.KVDeleteCAS, Key: s.keys.Deployment(d.Service, d.Environment, d.ID), Index: d.Index},
 			why: fmt.Errorf("%w; look at it again", catalog.ErrChanged),
 		},
+		{op: api.KVTxnOp{Verb: api.KVDelete, Key: s.keys.Decision(d.Service, d.Environment, d.ID)}},
 	})
 	return err
 }

@@ -21,6 +21,7 @@ type hold struct {
 // until Unlock. lost is closed if the lock goes without that. The error wraps
 // catalog.ErrLocked and names the holder when somebody else has it.
 func (s *Store) Lock(ctx context.Context, service, env string, rec catalog.LockRecord) (string, <-chan struct{}, error) {
+	began := time.Now()
 	session, err := s.newSession(ctx, fmt.Sprintf("teal deploy %s in %s by %s", service, env, rec.Holder))
 	if err != nil {
 		return "", nil, err
@@ -30,7 +31,7 @@ func (s *Store) Lock(ctx context.Context, service, env string, rec catalog.LockR
 		s.destroy(ctx, session)
 		return "", nil, err
 	}
-	return session, s.keepAlive(ctx, session), nil
+	return session, s.keepAlive(ctx, session, began), nil
 }
 
 func (s *Store) newSession(ctx context.Context, name string) (string, error) {
@@ -87,9 +88,9 @@ func (s *Store) Unlock(ctx context.Context, service, env, session string) error 
 	return s.explain(err, fmt.Sprintf("give back the lock of %s in %s", service, env))
 }
 
-// keepAlive renews the session until Unlock. The answered channel is closed if
-// Consul has deleted the session, or has not been reached for its whole TTL.
-func (s *Store) keepAlive(ctx context.Context, session string) <-chan struct{} {
+// keepAlive renews the session, which is as old as began, until Unlock. The answered channel is closed if
+// Consul has deleted the session, or has been away for longer than its TTL.
+func (s *Store) keepAlive(ctx context.Context, session string, began time.Time) <-chan struct{} {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // a cancelled deployment still cleans up under its lock
 	h := &hold{stop: stop, done: make(chan struct{})}
 	lost := make(chan struct{})
@@ -98,7 +99,7 @@ func (s *Store) keepAlive(ctx context.Context, session string) <-chan struct{} {
 	s.mu.Unlock()
 	go func() {
 		defer close(h.done)
-		if !s.renew(ctx, session) {
+		if !s.renew(ctx, session, began) {
 			close(lost)
 		}
 	}()
@@ -106,17 +107,12 @@ func (s *Store) keepAlive(ctx context.Context, session string) <-chan struct{} {
 }
 
 // renew answers true when it was asked to stop, false when the session is gone.
-func (s *Store) renew(ctx context.Context, session string) bool {
-	tick := time.NewTicker(renewEvery)
-	defer tick.Stop()
-	last := time.Now()
+func (s *Store) renew(ctx context.Context, session string, renewed time.Time) bool {
+	pause := time.Until(renewed.Add(renewEvery))
 	for {
-		select {
-		case <-ctx.Done():
-			return true
-		case <-tick.C:
-		}
-		alive, err := s.renewOnce(ctx, session)
+		rest(ctx, pause)
+		asked := time.Now()
+		alive, err := s.renewBefore(ctx, renewed.Add(lostAfter), session)
 		switch {
 		case ctx.Err() != nil:
 			return true
@@ -124,12 +120,22 @@ func (s *Store) renew(ctx context.Context, session string) bool {
 			s.log.Warn("Consul has ended a session", "session", session)
 			return false
 		case err == nil:
-			last = time.Now()
-		case time.Since(last) > sessionTTL:
-			s.log.Warn("a session could not be renewed in time", "session", session, "error", err)
-			return false
+			renewed, pause = asked, renewEvery
+		default:
+			left := time.Until(renewed.Add(lostAfter))
+			if left <= 0 {
+				s.log.Warn("a session could not be renewed in time", "session", session, "error", err)
+				return false
+			}
+			pause = min(time.Until(asked.Add(renewAgain)), left)
 		}
 	}
+}
+
+func (s *Store) renewBefore(ctx context.Context, limit time.Time, session string) (bool, error) {
+	ctx, cancel := context.WithDeadline(ctx, limit)
+	defer cancel()
+	return s.renewOnce(ctx, session)
 }
 
 func (s *Store) renewOnce(ctx context.Context, session string) (bool, error) {

@@ -3,17 +3,11 @@ package consul
 import (
 	"context"
 	"math/rand/v2"
-	"time"
 )
-
-// selfTimeout ends one question to an agent that does not answer.
-const selfTimeout = 10 * time.Second
 
 // Self is the agent's node name and the address it advertises to others. It
 // waits for no more than ten seconds.
 func (s *Store) Self(ctx context.Context) (node, address string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, selfTimeout)
-	defer cancel()
 	// The SDK's Agent().Self takes no context; the raw endpoint does.
 	var self struct {
 		Config struct{ NodeName string }

@@ -32,8 +32,17 @@ const (
 	// seconds is the least Consul allows; it may take twice that to notice.
 	sessionTTL = 10 * time.Second
 
-	// renewEvery leaves two tries before a session runs out.
+	// renewEvery leaves several tries before a session runs out.
 	renewEvery = 3 * time.Second
+
+	// renewAgain is how far apart the tries are when a lock can't be renewed.
+	renewAgain = 500 * time.Millisecond
+
+	// lostAfter is how long after its last renewal a lock counts as lost. The
+	// agent may be away for a whole TTL, from just before a renewal was due until
+	// just after a try was sent that hangs. It is well before Consul itself ends
+	// the session, after twice the TTL, and whoever writes shows the lock anyway.
+	lostAfter = sessionTTL + 2*renewEvery
 
 	// lockDelay must be small, for a lock is checked in every transaction anyway,
 	// and must not be 0, which Consul reads as its default of 15 s.
@@ -158,6 +167,8 @@ func (s *Store) explain(err error, doing string) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return fmt.Errorf("cannot reach Consul at %s to %s (%w); is an agent running there? Set CONSUL_HTTP_ADDR to the one to use", s.addr, doing, dial.Err)
+	case errors.Is(err, errSilent):
+		return fmt.Errorf("%s: Consul at %s %w; try again, and look at that agent and its cluster if it stays so", doing, s.addr, errSilent)
 	case errors.As(err, &status) && status.Code == 403:
 		return fmt.Errorf("%s: permission denied by Consul at %s; give Teal a token that may, in CONSUL_HTTP_TOKEN (docs/ACL.md lists what it needs): %w", doing, s.addr, err)
 	case errors.As(err, &address):

@@ -11,8 +11,9 @@ const maxOps = 128
 
 // step is one operation of a transaction, and the error that it failing means.
 type step struct {
-	op  api.KVTxnOp
-	why error
+	op    api.KVTxnOp
+	why   error
+	guard *guard // what it vouches for, if that
 }
 
 // commit runs the steps as one transaction. It answers the index of the write,

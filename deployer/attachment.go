@@ -35,7 +35,17 @@ func (f field) attachment() []byte {
 	return content
 }
 
+// readSmallFile reads a file that must hold something.
 func readSmallFile(path string) ([]byte, error) {
+	content, err := readRegularFile(path, maxAttachment)
+	if err == nil && len(content) == 0 {
+		err = errors.New("it is empty")
+	}
+	return content, err
+}
+
+// readRegularFile reads a file of at most so many bytes.
+func readRegularFile(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path) // before it is opened, as opening a pipe waits
 	if err != nil {
 		return nil, withoutPath(err)
@@ -48,14 +58,12 @@ func readSmallFile(path string) ([]byte, error) {
 		return nil, withoutPath(err)
 	}
 	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxAttachment+1))
+	content, err := io.ReadAll(io.LimitReader(file, most+1))
 	switch {
 	case err != nil:
 		return nil, withoutPath(err)
-	case len(content) > maxAttachment:
-		return nil, fmt.Errorf("it is larger than %d kB", maxAttachment>>10)
-	case len(content) == 0:
-		return nil, errors.New("it is empty")
+	case int64(len(content)) > most:
+		return nil, fmt.Errorf("it is larger than %d kB", most>>10)
 	}
 	return content, nil
 }

@@ -4,7 +4,7 @@ import "time"
 
 // Build is how a part's image is built, as Compose says it.
 type Build struct {
-	Context    string // a folder, absolute
+	Context    string `json:"-"` // a folder, absolute: it differs from machine to machine
 	Dockerfile string // its path from Context; empty for Docker's default
 	Target     string // the stage; empty for the last
 	Args       map[string]string

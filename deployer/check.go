@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,7 +50,17 @@ func (n reading) complete(want int) bool { return len(n.passing) == want && len(
 // check waits until every new instance passes, and has done so for the settle
 // time without a break. A container that exits ends the wait.
 func (r *run) check(ctx context.Context) error {
-	want := r.want()
+	return r.awaitPassing(ctx, r.spec.Settle, func() int { return r.platform.instances(r.work()) })
+}
+
+// awaitBatch waits for the instances that were started until now.
+func (r *run) awaitBatch(ctx context.Context, started int) error {
+	return r.awaitPassing(ctx, 0, func() int { return started })
+}
+
+// awaitPassing waits until as many instances pass as shall, for a time without a
+// break. How many shall may change, as a host may be left out.
+func (r *run) awaitPassing(ctx context.Context, settle time.Duration, shall func() int) error {
 	started := r.opt.Now()
 	var since time.Time // of the unbroken run of good readings
 	told := -1
@@ -58,9 +69,10 @@ func (r *run) check(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		want := shall()
 		if len(now.passing) != told {
 			told = len(now.passing)
-			r.step(host{}, "", "%d of %d instances pass", told, want)
+			r.step("%d of %d instances pass", told, want)
 		}
 		switch at := r.opt.Now(); {
 		case !now.complete(want):
@@ -72,7 +84,7 @@ func (r *run) check(ctx context.Context) error {
 			since = at
 			fallthrough
 		default:
-			if at.Sub(since) >= r.spec.Settle {
+			if at.Sub(since) >= settle {
 				r.guards = now.passing
 				return nil
 			}
@@ -83,9 +95,6 @@ func (r *run) check(ctx context.Context) error {
 	}
 }
 
-// want is how many instances there shall be.
-func (r *run) want() int { return len(r.hosts) * r.env.Replicas }
-
 func (r *run) tooLate(passing, want int) error {
 	err := fmt.Errorf("after %s, %d of %d instances of release %s pass their checks", r.spec.Timeout, passing, want, r.record.Release)
 	if r.trouble != nil {
@@ -94,20 +103,17 @@ func (r *run) tooLate(passing, want int) error {
 	return err
 }
 
-// look reads the hosts and Consul once. One that does not answer makes a reading
-// of nothing: the wait goes on, and tells the trouble when it has taken too long.
+// look sees how the new containers and instances are. One who does not answer
+// makes a reading of nothing: the wait goes on, and tells the trouble when it has
+// taken too long.
 func (r *run) look(ctx context.Context) (reading, error) {
-	var mine []catalog.Container
 	r.trouble = nil
-	for _, h := range r.hosts {
-		cs, err := r.mine(ctx, h)
-		if err != nil {
-			return r.blind(ctx, fmt.Errorf("host %s: %w", h.Name(), err))
-		}
-		if err := r.intact(h, cs); err != nil {
-			return reading{}, err
-		}
-		mine = append(mine, cs...)
+	mine, err := r.platform.containers(ctx, r.work())
+	if errors.Is(err, errBroken) {
+		return reading{}, err
+	}
+	if err != nil {
+		return r.blind(ctx, err)
 	}
 	service, err := r.opt.Store.Service(ctx, r.record.Service)
 	if err != nil {
@@ -125,22 +131,4 @@ func (r *run) blind(ctx context.Context, err error) (reading, error) {
 	r.trouble = err
 	r.opt.Logger.Warn("can't see how the new release does; looking again", "service", r.record.Service, "error", err)
 	return reading{}, nil
-}
-
-// intact tells what is wrong with a host's containers that no waiting cures.
-func (r *run) intact(h host, mine []catalog.Container) error {
-	for _, c := range mine {
-		if hasFailed(c) {
-			return fmt.Errorf("%s on %s exited with %d before the flip", c.Name, h.Name(), c.ExitCode)
-		}
-	}
-	if len(mine) < len(r.plan.Containers) {
-		return fmt.Errorf("host %s has %d of the %d containers that were started; somebody else removed one", h.Name(), len(mine), len(r.plan.Containers))
-	}
-	return nil
-}
-
-// hasFailed tells whether a started container has ended that should run on.
-func hasFailed(c catalog.Container) bool {
-	return !c.Running && (c.ExitCode != 0 || c.Labels[catalog.LabelOnce] != "true")
 }

@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -32,9 +33,8 @@ func (r *reader) parts(project *types.Project) []Part {
 }
 
 func (r *reader) part(project *types.Project, s types.ServiceConfig) Part {
-	if s.Image == "" {
-		r.complain([]string{"services", s.Name}, "part %s has no image; Teal does not build, so push one and name it in image:", s.Name)
-	}
+	r.checkImage(s)
+	shared := r.isShared(s)
 	return Part{
 		Name:       s.Name,
 		Image:      s.Image,
@@ -42,13 +42,27 @@ func (r *reader) part(project *types.Project, s types.ServiceConfig) Part {
 		Command:    s.Command,
 		Env:        r.environment(s),
 		Labels:     maps.Clone(s.Labels),
-		Ports:      r.ports(s),
+		Ports:      r.ports(s, shared),
 		Restart:    s.Restart,
 		StopGrace:  stopGrace(s),
 		User:       s.User,
 		WorkingDir: s.WorkingDir,
 		Volumes:    r.volumes(project, s),
 		After:      r.dependencies(project, s),
+		Build:      r.build(s),
+		Shared:     shared,
+	}
+}
+
+// checkImage wants a name for the image also where Teal builds it: that is what it
+// is pushed as, and what hosts pull.
+func (r *reader) checkImage(s types.ServiceConfig) {
+	switch path := []string{"services", s.Name}; {
+	case s.Image != "":
+	case s.Build != nil:
+		r.complain(path, "part %s has no image; say what the built one is pushed as, such as image: registry.example/%s:${TEAL_RELEASE}", s.Name, s.Name)
+	default:
+		r.complain(path, "part %s has no image; name one that hosts can pull in image:, or say how it is built in build: too", s.Name)
 	}
 }
 
@@ -71,20 +85,26 @@ func (r *reader) environment(s types.ServiceConfig) map[string]string {
 	return env
 }
 
-func (r *reader) ports(s types.ServiceConfig) []catalog.Port {
+// ports reads where a part listens. Only a shared one may have ports of the host
+// for itself.
+func (r *reader) ports(s types.ServiceConfig, shared bool) []catalog.Port {
 	var ports []catalog.Port
 	for n, p := range s.Ports {
 		path := []string{"services", s.Name, "ports"}
 		if r.source.length(path...) == len(s.Ports) { // no range was spread out
 			path = append(path, strconv.Itoa(n))
 		}
-		if p.Published != "" && p.Published != "0" {
+		port := catalog.Port{Private: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp")}
+		fixed := p.Published != "" && p.Published != "0"
+		switch host, err := strconv.ParseUint(p.Published, 10, 16); {
+		case fixed && !shared:
 			r.complain(path, "part %s publishes the fixed port %s; two colours run side by side and would collide; write `- \"%d\"`", s.Name, p.Published, p.Target)
 			continue
-		}
-		port := catalog.Port{Private: int(p.Target), Protocol: p.Protocol}
-		if port.Protocol == "" {
-			port.Protocol = "tcp"
+		case fixed && err != nil:
+			r.complain(path, "part %s publishes the port %s; write a single one", s.Name, p.Published)
+			continue
+		case shared:
+			port.HostIP, port.Host = p.HostIP, int(host)
 		}
 		if port.Protocol != "tcp" && port.Protocol != "udp" {
 			r.complain(path, "part %s has a port with protocol %q; it is tcp or udp", s.Name, port.Protocol)

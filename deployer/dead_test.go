@@ -132,7 +132,7 @@ func TestRevertThatCannotReachAHostMarksTheReleaseDirty(t *testing.T) {
 	require.ErrorContains(t, f.Leftover, "host b: remove web-production-blue-db-1: connection refused")
 	require.Equal(t, catalog.Dirty, w.release(t, "blue-production").State)
 	require.Equal(t, both(running("blue", "r1"), running("green", "r2")), w.names("a"), "the other host is put back")
-	_, err = w.deployer().Rollback(t.Context(), "web", "production")
+	_, err = w.deployer().Rollback(t.Context(), "web", "production", false)
 	require.ErrorContains(t, err, "half done")
 
 	w.on = nil

@@ -3,31 +3,32 @@ package deployer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"teal/catalog"
 )
 
 // awaitDependencies waits until the parts that c comes after are as far as its
 // conditions say. They have been started before.
-func (r *run) awaitDependencies(ctx context.Context, h host, c PlannedContainer) error {
-	deadline := r.opt.Now().Add(r.spec.Timeout)
+func (p *hostPlatform) awaitDependencies(ctx context.Context, w work, h host, c PlannedContainer) error {
+	deadline := p.opt.Now().Add(w.spec.Timeout)
 	for _, d := range c.After {
 		for d.Condition != Started {
-			mine, err := r.mine(ctx, h)
+			there, err := p.mineOrShared(ctx, w, h)
 			if err != nil {
 				return err
 			}
-			met, err := meets(mine, d)
+			met, err := meets(there, d)
 			if err != nil {
 				return fmt.Errorf("part %s waits for %s: %w", c.Part, d.Part, err)
 			}
 			if met {
 				break
 			}
-			if r.opt.Now().After(deadline) {
-				return fmt.Errorf("part %s waited %s for %s (%s) in vain", c.Part, r.spec.Timeout, d.Part, d.Condition)
+			if p.opt.Now().After(deadline) {
+				return fmt.Errorf("part %s waited %s for %s (%s) in vain", c.Part, w.spec.Timeout, d.Part, d.Condition)
 			}
-			if err := r.pause(ctx); err != nil {
+			if err := p.pause(ctx); err != nil {
 				return err
 			}
 		}
@@ -35,13 +36,25 @@ func (r *run) awaitDependencies(ctx context.Context, h host, c PlannedContainer)
 	return nil
 }
 
-// mine lists what this deployment has started on a host.
-func (r *run) mine(ctx context.Context, h host) ([]catalog.Container, error) {
-	cs, err := h.List(ctx, map[string]string{catalog.LabelService: r.record.Service, catalog.LabelDeployment: r.record.ID})
+// mine lists what a deployment has started on a host as parts of its target.
+func mine(ctx context.Context, h Host, record catalog.Deployment) ([]catalog.Container, error) {
+	cs, err := h.List(ctx, map[string]string{catalog.LabelService: record.Service, catalog.LabelDeployment: record.ID})
 	if err != nil {
-		return nil, fmt.Errorf("list the containers of deployment %s: %w", r.record.ID, err)
+		return nil, fmt.Errorf("list the containers of deployment %s: %w", record.ID, err)
 	}
-	return cs, nil
+	return slices.DeleteFunc(cs, isTask), nil
+}
+
+func (p *hostPlatform) mineOrShared(ctx context.Context, w work, h host) ([]catalog.Container, error) {
+	cs, err := mine(ctx, h, w.record)
+	if err != nil || len(w.plan.Shared) == 0 {
+		return cs, err
+	}
+	shared, err := h.List(ctx, w.plan.SharedLabels)
+	if err != nil {
+		return nil, fmt.Errorf("list the shared parts: %w", err)
+	}
+	return append(cs, shared...), nil
 }
 
 // meets tells whether a dependency is met. A container whose image has no

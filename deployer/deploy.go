@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"teal/catalog"
 )
@@ -12,105 +14,143 @@ import (
 type Request struct {
 	Spec        *Spec
 	Environment string
-	Release     string // what to call it; empty for what the file or the commit says
-	Revision    string // the commit, for the records
+	Release     string    // what to call it; empty for what the file or the commit says
+	Revision    string    // the commit, for the records
+	Committed   time.Time // when that commit was made; zero when it is not known
+	// Images are what parts shall run instead of what the file says, pinned by
+	// digest: the very images that From has been found good with.
+	Images map[string]string
+	From   string
+	// WaitLock is how long to wait for somebody else's deployment to end; 0 for not
+	// at all.
+	WaitLock time.Duration
+	// WaitApproval waits for the word that the environment asks for. Otherwise the
+	// deployment stays where it is with an *Awaiting, to be resumed.
+	WaitApproval bool
 }
 
 // run is one deployment on its way.
 type run struct {
 	*Deployer
-	spec   *Spec
-	env    Environment
-	plan   HostPlan
-	hosts  []host
-	record catalog.Deployment
-	lock   held
-	images map[string]string // part to digest
+	spec     *Spec // as it is in the environment
+	env      Environment
+	request  Request
+	platform platform
+	plan     HostPlan
+	record   catalog.Deployment
+	lock     held
 
-	alias   catalog.Alias      // as read at the start: what the flip compares with
+	alias   catalog.Alias      // as last read or flipped: what the next flip compares with
 	service *catalog.Service   // as last read
 	guards  []catalog.Instance // the instances that passed the gate
-	index   uint64             // of the flip, once it is through
+	index   uint64             // of the last flip, once one is through
 	direct  bool               // that no router lives to test through has been told
 	trouble error              // why the last look at Consul or a host saw nothing; nil when it did
+	unjudged string            // why the watch could not judge the traffic; empty when it could
 }
 
 // Deploy brings a release to an environment: into its offline colour, checked,
 // then flipped to. It answers the deployment as recorded. A deployment that did
-// not come through is a *Failure; catalog.ErrLocked tells that another one is
-// under way.
+// not come through is a *Failure, one that waits for somebody's word an *Awaiting;
+// catalog.ErrLocked tells that another one is under way.
 func (d *Deployer) Deploy(ctx context.Context, req Request) (catalog.Deployment, error) {
-	env, err := req.Spec.Environment(req.Environment)
-	if err != nil {
+	done, err := d.DeployTogether(ctx, []Request{req})
+	if len(done) == 0 {
 		return catalog.Deployment{}, err
 	}
-	r := &run{Deployer: d, spec: req.Spec, env: env, images: map[string]string{}, record: d.newRecord(req, env)}
-	if r.hosts, err = d.connect(env.Hosts); err != nil {
-		return catalog.Deployment{}, err
-	}
-	inner, lock, err := d.lock(ctx, req.Spec.Service, env.Name, r.record.ID)
-	if err != nil {
-		return catalog.Deployment{}, err
-	}
-	defer lock.release()
-	r.lock = lock
-	return r.deploy(inner)
+	return done[0], err
 }
 
-func (d *Deployer) newRecord(req Request, env Environment) catalog.Deployment {
+func (d *Deployer) newRun(ctx context.Context, req Request) (*run, error) {
+	env, err := req.Spec.Environment(req.Environment)
+	if err != nil {
+		return nil, err
+	}
+	if env.Hosts, err = d.endpoints(ctx, env); err != nil {
+		return nil, err
+	}
+	spec := req.Spec.in(env)
+	r := &run{Deployer: d, spec: spec, env: env, request: req}
+	if r.platform, err = d.platformOf(env); err != nil {
+		return nil, err
+	}
+	r.record = d.newRecord(req, r)
+	return r, nil
+}
+
+func (d *Deployer) newRecord(req Request, r *run) catalog.Deployment {
 	now := d.opt.Now()
+	hosts, _ := r.platform.places()
 	record := catalog.Deployment{
 		ID:          catalog.NewDeploymentID(now),
-		Service:     req.Spec.Service,
-		Environment: env.Name,
-		Release:     req.Spec.ReleaseID(req.Release, req.Revision),
+		Service:     r.spec.Service,
+		Environment: r.env.Name,
+		Release:     r.spec.ReleaseID(req.Release, req.Revision),
 		Revision:    req.Revision,
+		Committed:   req.Committed.UTC(),
 		Spec:        req.Spec.Digest(),
-		Hosts:       env.Hosts,
+		Hosts:       hosts,
+		Images:      req.Images,
+		From:        req.From,
 		By:          d.opt.By,
 	}
 	return record.Enter(catalog.Pending, now, "")
 }
 
-func (r *run) deploy(ctx context.Context) (catalog.Deployment, error) {
-	if err := r.begin(ctx); err != nil {
-		return r.record, &Failure{
-			Stage: catalog.Pending, Outcome: outcomeOf(ctx, err), Deployment: r.record.ID, BeforeFlip: true, Err: err,
-			Reason: fmt.Sprintf("the deployment did not begin, and nothing was touched: %s", err),
-		}
+// work is what the run wants of its platform, as it is recorded now.
+func (r *run) work() work {
+	return work{
+		spec: r.spec, env: r.env, plan: r.plan, record: r.record,
+		step: func(place, container, format string, args ...any) {
+			r.tell(Event{Kind: Step, State: r.record.State, Service: r.record.Service, Host: place, Container: container, Text: fmt.Sprintf(format, args...)})
+		},
+		note: r.note,
 	}
-	for _, step := range []struct {
-		state catalog.DeploymentState
-		do    func(context.Context) error
-	}{
-		{catalog.Locked, r.ping},
+}
+
+// step is a state and what is done in it.
+type step struct {
+	state catalog.DeploymentState
+	do    func(context.Context) error
+}
+
+// preparations are the states before the flip that the run goes through.
+func (r *run) preparations() []step {
+	steps := []step{
+		{catalog.Locked, func(ctx context.Context) error { return r.platform.preflight(ctx, r.work()) }},
 		{catalog.Pulling, r.pull},
 		{catalog.Starting, r.stage},
 		{catalog.Checking, r.check},
-		{catalog.Testing, r.test},
-		{catalog.Flipping, r.flip},
-	} {
-		if step.state == catalog.Testing && r.spec.Gates.none() {
-			continue
+	}
+	if r.tests() {
+		steps = append(steps, step{catalog.Testing, r.test})
+	}
+	if r.env.Approval != nil {
+		steps = append(steps, step{catalog.AwaitingApproval, r.awaitApproval})
+	}
+	return steps
+}
+
+// prepare goes through the given states.
+func (r *run) prepare(ctx context.Context, steps []step) error {
+	for _, step := range steps {
+		if err := r.enter(ctx, step.state); err != nil {
+			return err
 		}
-		err := r.enter(ctx, step.state)
-		if err == nil {
-			err = step.do(ctx)
-		}
-		if err != nil {
-			return r.record, r.fail(ctx, err)
+		if err := step.do(ctx); err != nil {
+			return err
 		}
 	}
-	return r.record, r.conclude(ctx)
+	return nil
 }
 
 // begin settles what dead deployers left and decides where to deploy to.
 func (r *run) begin(ctx context.Context) error {
 	name, env := r.spec.Service, r.env.Name
-	if err := r.settleLeftovers(ctx, name, env, r.lock.session); err != nil {
+	if err := r.settleLeftovers(ctx, r.lock.session); err != nil {
 		return fmt.Errorf("look for what earlier deployments of %s to %s left: %w", name, env, err)
 	}
-	if err := r.spec.Gates.missing(r.opt.Environ); err != nil {
+	if err := errors.Join(r.spec.Gates.missing(r.opt.Environ), r.missingFiles()); err != nil {
 		return err
 	}
 	service, err := r.opt.Store.Service(ctx, name)
@@ -126,11 +166,27 @@ func (r *run) begin(ctx context.Context) error {
 	if old, ok := service.Releases[target]; ok {
 		r.record.Replaces = &old
 	}
+	r.decide()
+	return nil
+}
+
+// missingFiles is which secrets and configs of the environment can't be had.
+func (r *run) missingFiles() error {
+	var errs []error
+	for _, why := range r.env.Missing {
+		errs = append(errs, errors.New(why))
+	}
+	return errors.Join(errs...)
+}
+
+// decide plans what shall run, and records it.
+func (r *run) decide() {
 	r.plan = PlanHost(r.spec, r.env, Placement{
-		Target: target, Release: r.record.Release, Revision: r.record.Revision, Deployment: r.record.ID,
+		Target: r.record.Target, Release: r.record.Release, Revision: r.record.Revision,
+		Deployment: r.record.ID, Images: r.record.Images,
 	})
 	r.record.Containers = r.plan.recorded(r.env)
-	return nil
+	r.record.Hosts, r.record.Missed = r.platform.places()
 }
 
 // chooseTarget is where a deployment to env goes, and the alias that will point
@@ -152,14 +208,28 @@ func (r *run) enter(ctx context.Context, state catalog.DeploymentState) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	next := r.record.Enter(state, r.opt.Now(), "")
+	return r.write(ctx, r.record.Enter(state, r.opt.Now(), ""))
+}
+
+// write records the deployment and tells where it stands.
+func (r *run) write(ctx context.Context, next catalog.Deployment) error {
+	next.Hosts, next.Missed = r.platform.places()
 	if err := r.opt.Store.PutDeployment(ctx, next, r.lock.session); err != nil {
-		return fmt.Errorf("record that the deployment is %s: %w", state, err)
+		return fmt.Errorf("record that the deployment is %s: %w", next.State, err)
 	}
 	r.record = next
-	r.tell(Event{Kind: Entered, State: state, Text: r.heading(state)})
-	r.opt.Logger.Info("deployment", "service", r.record.Service, "target", r.record.Target, "release", r.record.Release, "state", state)
+	r.entered("")
 	return nil
+}
+
+// entered tells where the deployment stands, in words of its own where they are
+// given.
+func (r *run) entered(text string) {
+	if text == "" {
+		text = r.heading(r.record.State)
+	}
+	r.tell(Event{Kind: Entered, State: r.record.State, Service: r.record.Service, Text: text})
+	r.opt.Logger.Info("deployment", "service", r.record.Service, "target", r.record.Target, "release", r.record.Release, "state", r.record.State)
 }
 
 func (r *run) heading(state catalog.DeploymentState) string {
@@ -174,7 +244,9 @@ func (r *run) heading(state catalog.DeploymentState) string {
 	case catalog.Checking:
 		return "checking " + target
 	case catalog.Testing:
-		return fmt.Sprintf("testing %s: %s", target, r.spec.Gates)
+		return fmt.Sprintf("testing %s: %s", target, r.testsNamed())
+	case catalog.AwaitingApproval:
+		return fmt.Sprintf("%s is ready and awaits somebody's word: `teal approve %s %s`, or `teal abort`", target, r.record.Service, r.env.Name)
 	case catalog.Flipping:
 		if !r.env.Coloured {
 			return fmt.Sprintf("%s is checked; keeping release %s", r.record.Target, r.record.Release)
@@ -182,33 +254,47 @@ func (r *run) heading(state catalog.DeploymentState) string {
 		return fmt.Sprintf("flipping %s to %s", r.env.Name, r.record.Target)
 	case catalog.Draining:
 		return fmt.Sprintf("%s is live; waiting for the routers and for the last requests elsewhere", r.record.Target)
+	case catalog.Baking:
+		return fmt.Sprintf("watching %s for %s", target, r.spec.Bake.For)
+	case catalog.RollingBack:
+		return fmt.Sprintf("taking %s back", target)
 	case catalog.Succeeded:
 		return fmt.Sprintf("release %s is live as %s", r.record.Release, target)
 	}
 	return string(state)
 }
 
-func (r *run) step(h host, container, format string, args ...any) {
-	e := Event{Kind: Step, State: r.record.State, Container: container, Text: fmt.Sprintf(format, args...)}
-	if h.Host != nil {
-		e.Host = h.Name()
-	}
-	r.tell(e)
-}
+func (r *run) step(format string, args ...any) { r.work().step("", "", format, args...) }
 
 func (r *run) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	r.tell(Event{Kind: Note, State: r.record.State, Text: text})
+	r.tell(Event{Kind: Note, State: r.record.State, Service: r.record.Service, Text: text})
 	r.opt.Logger.Warn("deployment", "service", r.record.Service, "target", r.record.Target, "note", text)
 }
 
-// outcomeOf is how a deployment ends that met an error.
+// outcomeOf is how a deployment ends that met an error before its flip.
 func outcomeOf(ctx context.Context, err error) catalog.DeploymentState {
 	switch {
 	case errors.Is(err, catalog.ErrMoved):
 		return catalog.Superseded
-	case errors.Is(err, catalog.ErrLockLost), ctx.Err() != nil:
+	case errors.Is(err, catalog.ErrLockLost), ctx.Err() != nil, errors.Is(err, errAborted):
 		return catalog.Aborted
 	}
 	return catalog.Failed
+}
+
+// sorted are the requests in the order in which they take their locks, so that
+// two that want the same never wait for each other.
+func sorted(reqs []Request) []Request {
+	reqs = slices.Clone(reqs)
+	slices.SortStableFunc(reqs, func(a, b Request) int {
+		if a.Spec.Service != b.Spec.Service {
+			if a.Spec.Service < b.Spec.Service {
+				return -1
+			}
+			return 1
+		}
+		return 0
+	})
+	return reqs
 }

@@ -232,7 +232,7 @@ func TestRollbackOvertakesADeployment(t *testing.T) {
 				if op == at || op+" "+arg == at {
 					once.Do(func() {
 						w.on = nil // the other host may call meanwhile; it misses nothing
-						_, rollback = w.deployer().Rollback(t.Context(), "web", "production")
+						_, rollback = w.deployer().Rollback(t.Context(), "web", "production", false)
 					})
 				}
 				return nil
@@ -369,7 +369,7 @@ func TestNameTakenByAStranger(t *testing.T) {
 	_, err := w.deployer().Deploy(t.Context(), req)
 
 	require.ErrorIs(t, err, catalog.ErrNameTaken)
-	require.Contains(t, failure(t, err).Reason, "create web-production-blue-web-3: a container that is not Teal's")
+	require.Contains(t, failure(t, err).Reason, "a container that is not Teal's is called web-production-blue-web-3")
 	require.Contains(t, w.names("b"), "web-production-blue-web-3=", "a stranger's container is left alone")
 	w.containers["b"] = w.containers["b"][:len(w.containers["b"])-1]
 }

@@ -20,6 +20,7 @@ type Options struct {
 	Store    Store
 	Connect  func(endpoint string) (Host, error)
 	Fleet    Fleet            // nil: routers are asked nothing
+	Registry Registry         // nil: images are what the hosts have under their names
 	Now      func() time.Time // time.Now
 	Progress func(Event)      // called one event at a time
 	By       string           // user@host, for the records
@@ -33,6 +34,9 @@ type Options struct {
 	// Routed bounds the wait, before a flip, for routers to know the instances
 	// that are flipped to; DefaultRouted when 0.
 	Routed time.Duration
+	// Insist is how long a deployment under way tries again what Consul could not do;
+	// DefaultInsist when 0. Without Consul for longer its lock is lost anyway.
+	Insist time.Duration
 	// GatePoll is the pause between two questions to an outside gate;
 	// DefaultGatePoll when 0.
 	GatePoll time.Duration
@@ -47,8 +51,13 @@ const (
 	DefaultAcknowledge = 30 * time.Second // a dead router's record is gone by then
 	DefaultRouted      = 2 * time.Second
 	DefaultGatePoll    = 2 * time.Second
+	DefaultInsist      = 20 * time.Second
+	watchPoll          = time.Second // between two looks at a release that is watched
 	cleanupTimeout     = 2 * time.Minute
+	takeBackTimeout    = 5 * time.Minute
 	evidenceTimeout    = 15 * time.Second
+	pingTimeout        = 5 * time.Second
+	lockPause          = time.Second // between two tries to get a lock that is held
 	unlockTimeout      = 5 * time.Second
 	logLines           = 25
 )
@@ -57,7 +66,7 @@ const (
 // state between calls and is safe for concurrent use.
 type Deployer struct {
 	opt     Options
-	telling sync.Mutex
+	telling *sync.Mutex
 }
 
 // New makes a Deployer.
@@ -77,13 +86,16 @@ func New(opt Options) *Deployer {
 	if opt.Routed == 0 {
 		opt.Routed = DefaultRouted
 	}
+	if opt.Insist == 0 {
+		opt.Insist = DefaultInsist
+	}
 	if opt.GatePoll == 0 {
 		opt.GatePoll = DefaultGatePoll
 	}
 	if opt.Environ == nil {
 		opt.Environ = os.Environ()
 	}
-	return &Deployer{opt: opt}
+	return &Deployer{opt: opt, telling: &sync.Mutex{}}
 }
 
 // host is a connected host and where it was connected to.
@@ -159,10 +171,11 @@ type held struct {
 }
 
 // lock takes the deployment lock and answers a context that ends with
-// catalog.ErrLockLost as its cause when the lock is lost.
-func (d *Deployer) lock(ctx context.Context, service, environment, deployment string) (context.Context, held, error) {
+// catalog.ErrLockLost as its cause when the lock is lost. A lock that somebody
+// else holds is waited for as long as is said.
+func (d *Deployer) lock(ctx context.Context, service, environment, deployment string, patience time.Duration) (context.Context, held, error) {
 	rec := catalog.LockRecord{Holder: d.opt.By, Deployment: deployment, Since: d.opt.Now().UTC()}
-	session, lost, err := d.opt.Store.Lock(ctx, service, environment, rec)
+	session, lost, err := d.takeLock(ctx, service, environment, rec, patience)
 	if err != nil {
 		return nil, held{}, fmt.Errorf("lock %s in %s: %w", service, environment, err)
 	}
@@ -184,4 +197,22 @@ func (d *Deployer) lock(ctx context.Context, service, environment, deployment st
 			d.opt.Logger.Warn("the deployment lock could not be let go; it ends with its session", "service", service, "environment", environment, "error", err)
 		}
 	}}, nil
+}
+
+func (d *Deployer) takeLock(ctx context.Context, service, environment string, rec catalog.LockRecord, wait time.Duration) (string, <-chan struct{}, error) {
+	until := d.opt.Now().Add(wait)
+	told := false
+	for {
+		session, lost, err := d.opt.Store.Lock(ctx, service, environment, rec)
+		if !errors.Is(err, catalog.ErrLocked) || d.opt.Now().After(until) || wait == 0 {
+			return session, lost, err
+		}
+		if !told {
+			told = true
+			d.tell(Event{Kind: Note, State: catalog.Pending, Service: service, Text: fmt.Sprintf("waiting at most %s: %s", wait, err)})
+		}
+		if sleep(ctx, lockPause) != nil {
+			return "", nil, err
+		}
+	}
 }

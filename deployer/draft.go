@@ -112,12 +112,12 @@ func (d *draft) render() (Draft, error) {
 		fmt.Fprintf(&out, "  service: %s # its name in Consul and in URIs\n", d.service)
 	}
 	fmt.Fprintf(&out, "  part: %s # takes the requests\n  port: %d # where it listens in its container\n", d.part, d.port)
-	fmt.Fprint(&out, "  #description: What it is for, in a sentence\n  #owner: Who looks after it\n")
-	fmt.Fprint(&out, "  check: {tcp: true} # better, where it has a path that tells how it is: {http: /health}\n")
+	fmt.Fprint(&out, draftService)
 	if d.others {
-		fmt.Fprint(&out, "  # Each colour has parts and volumes of its own. Take out above what both share,\n  # such as a database, run it apart, and name where it is in environment.\n")
+		fmt.Fprint(&out, draftOthers)
 	}
 	fmt.Fprintf(&out, "  environments:\n    %s:\n", d.opt.Environment)
-	fmt.Fprintf(&out, "      hosts: [%q] # Docker engines; ssh://web-1 is one too\n      replicas: 1 # on each host\n", d.opt.Host)
+	fmt.Fprintf(&out, "      hosts: [%q] # Docker engines; ssh://web-1 is one too\n", d.opt.Host)
+	fmt.Fprint(&out, draftEnvironment)
 	return Draft{Text: out.Bytes(), LeftOut: d.leftOut}, nil
 }

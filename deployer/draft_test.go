@@ -12,21 +12,42 @@ import (
 
 func TestDraftFindsTheRoutedPort(t *testing.T) {
 	for compose, want := range map[string]string{
-		"services: {web: {image: w, ports: ['80:8080']}}":                                                            "part: web # takes the requests\n  port: 8080 #",
-		"services: {web: {image: w, ports: ['53:53/udp', '127.0.0.1:80:8080/tcp']}}":                                 "port: 8080 #",
-		"services: {web: {image: w, ports: [{target: 53, protocol: udp}, {target: 8080}]}}":                          "port: 8080 #",
-		"services: {web: {image: w, expose: [8080]}}":                                                                "port: 8080 #",
-		"services: {db: {image: d}, web: {image: w, ports: [8080]}}":                                                 "part: web #",
-		"name: My_Shop\nservices: {web: {image: w, ports: ['${PORT:-80}:8080']}}":                                    "service: my-shop #",
-		"x-a: &a {image: w}\nservices: {web: {<<: *a, ports: ['8080']}}":                                             "port: 8080 #",
-		"services: {web: {image: w, ports: ['8080']}}\nnetworks: {a: {}}\nsecrets: {s: {file: f}}":                   "port: 8080 #",
-		"services: {web: {image: w, ports: ['8080'], hostname: w, secrets: [s], mem_limit: 1g, network_mode: host}}": "port: 8080 #",
+		"services: {web: {image: w, ports: ['80:8080']}}":                                              "part: web # takes the requests\n  port: 8080 #",
+		"services: {web: {image: w, ports: ['53:53/udp', '127.0.0.1:80:8080/tcp']}}":                   "port: 8080 #",
+		"services: {web: {image: w, ports: [{target: 53, protocol: udp}, {target: 8080}]}}":            "port: 8080 #",
+		"services: {web: {image: w, expose: [8080]}}":                                                  "port: 8080 #",
+		"services: {db: {image: d}, web: {image: w, ports: [8080]}}":                                   "part: web #",
+		"name: My_Shop\nservices: {web: {image: w, ports: ['${PORT:-80}:8080']}}":                      "service: my-shop #",
+		"x-a: &a {image: w}\nservices: {web: {<<: *a, ports: ['8080']}}":                               "port: 8080 #",
+		"services: {web: {image: w, ports: ['8080']}}\nnetworks: {a: {}}\nsecrets: {s: {file: f}}":     "secrets: {s: {file: f}}",
+		"services: {web: {image: w, ports: ['8080'], hostname: w, mem_limit: 1g, network_mode: host}}": "port: 8080 #",
 	} {
 		draft, err := deployer.NewDraft(deployer.DraftOptions{Compose: []byte(compose)})
 		require.NoError(t, err, compose)
 		require.Contains(t, string(draft.Text), want, compose)
 		sound(t, draft)
 	}
+}
+
+func TestDraftShowsWhatThereIs(t *testing.T) {
+	const compose = "services: {web: {image: w, ports: ['8080'], secrets: [db_password]}}\nsecrets: {db_password: {environment: DB_PASSWORD}}"
+	draft, err := deployer.NewDraft(deployer.DraftOptions{Compose: []byte(compose)})
+	require.NoError(t, err)
+	draft.Text = switchedOff.ReplaceAll(draft.Text, []byte("$1$2"))
+	draft.Text = append(draft.Text, "    integration: {hosts: [local]}\n"...)
+
+	file := filepath.Join(t.TempDir(), "compose.yaml")
+	require.NoError(t, os.WriteFile(file, draft.Text, 0o600))
+	spec, err := deployer.Load(t.Context(), file, []string{"DB_PASSWORD=hunter2", "TEAL_RELEASE=1.0.0"})
+	require.NoError(t, err, "%s", draft.Text)
+	require.Len(t, spec.Tasks, 1)
+	require.NotNil(t, spec.Canary)
+	require.NotNil(t, spec.Bake)
+	require.NotNil(t, spec.Gates.Test)
+	require.Len(t, spec.Notify, 1)
+	require.Equal(t, "integration", spec.Environments["production"].Requires)
+	require.Equal(t, 5, spec.Environments["production"].Keep)
+	require.NotNil(t, spec.Environments["production"].Approval)
 }
 
 func TestDraftTakesThePortItIsTold(t *testing.T) {

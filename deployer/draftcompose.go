@@ -13,7 +13,7 @@ import (
 
 // dropped are the top-level keys of a Compose file that mean nothing in a
 // service file once its parts do without them.
-var dropped = []string{"version", "networks", "secrets", "configs", "models", "jobs"}
+var dropped = []string{"version", "networks", "models", "jobs"}
 
 // fromCompose takes over a Compose file, less what Teal does not carry over.
 func (d *draft) fromCompose() error {
@@ -59,8 +59,8 @@ func (d *draft) carryOver(name string, part *yaml.Node) {
 		}
 	}
 	if valueOf(part, "image") == nil && valueOf(part, "<<") == nil && valueOf(part, "extends") == nil {
-		image := scalar(name + ":${RELEASE:-latest}")
-		image.LineComment = "# push it to where the hosts can pull it from"
+		image := scalar(name + ":${TEAL_RELEASE:-latest}")
+		image.LineComment = "# put the registry before it that the hosts pull from"
 		part.Content = append([]*yaml.Node{scalar("image"), image}, part.Content...)
 	}
 	if ports := valueOf(part, "ports"); ports != nil {

@@ -11,35 +11,104 @@ import (
 	"teal/fleet"
 )
 
-// conclude waits for the fleet, removes what was put aside and records the
-// success. The flip is through, so nothing here undoes it: what can't be waited
-// for is noted, and what can't be recorded is left for the next run to finish.
-func (r *run) conclude(ctx context.Context) error {
+// conclude waits for the fleet, bakes, removes what was put aside and records the
+// success. The flip is through, so nothing here undoes it but a bake that goes
+// wrong, or somebody who aborts: what can't be waited for is noted, and what can't
+// be recorded is left for the next run to finish.
+func (g *group) conclude(ctx context.Context) error {
+	notes := make([][]string, len(g.runs))
+	_ = g.each(ctx, func(ctx context.Context, r *run) error {
+		n := 0
+		for g.runs[n] != r {
+			n++
+		}
+		notes[n] = r.drain(ctx)
+		return nil
+	})
+	if err := g.bake(ctx); err != nil {
+		return g.takeBack(ctx, err)
+	}
+	errs := make([]error, len(g.runs))
+	for n, r := range g.runs {
+		errs[n] = r.succeed(ctx, notes[n])
+	}
+	return errors.Join(errs...)
+}
+
+// drain waits until the routers have the flip and the old release has no request
+// left. It answers what it waited for in vain.
+func (r *run) drain(ctx context.Context) []string {
 	var old []catalog.Target
 	for _, t := range r.record.Previous.Live() {
 		if t != r.record.Target {
 			old = append(old, t)
 		}
 	}
-	notes := r.awaitFleet(ctx, r.record.Service, r.index, old, r.spec.Drain)
+	return r.awaitFleet(ctx, r.record.Service, r.index, old, r.spec.Drain)
+}
+
+// bake watches the new releases for the longest time that one of them asks for.
+// Its error is why they are to be taken back.
+func (g *group) bake(ctx context.Context) error {
+	errs := g.each(ctx, func(ctx context.Context, r *run) error {
+		if r.spec.Bake == nil || ctx.Err() != nil {
+			return nil
+		}
+		if err := r.enter(ctx, catalog.Baking); err != nil {
+			r.note("the watch over the new release can't be recorded and is left out: %s", err)
+			return nil
+		}
+		return r.watch(ctx, r.spec.Bake.For, r.spec.Bake.Limits)
+	})
+	err := errors.Join(errs...)
+	switch {
+	case err == nil, errors.Is(err, errUnwell), errors.Is(err, catalog.ErrMoved), errors.Is(err, errAborted):
+		return err
+	case errors.Is(context.Cause(ctx), errAborted):
+		return context.Cause(ctx)
+	}
+	for _, r := range g.runs {
+		r.note("the watch over the new release was broken off: %s", err)
+	}
+	return nil
+}
+
+// succeed removes what was put aside and records the success.
+func (r *run) succeed(ctx context.Context, notes []string) error {
 	if errors.Is(context.Cause(ctx), catalog.ErrLockLost) {
 		return r.afterFlip(context.Cause(ctx))
 	}
 	ctx, done := bounded(ctx, cleanupTimeout)
 	defer done()
-	if err := r.removePrevious(ctx, r.hosts, r.record); err != nil {
+	if err := r.platform.finish(ctx, r.record); err != nil {
 		notes = append(notes, fmt.Sprintf("some replaced containers could not be removed; the next deployment does: %s", err))
+	}
+	if err := r.restOld(ctx); err != nil {
+		notes = append(notes, fmt.Sprintf("the standby could not be stopped and runs on: %s", err))
 	}
 	for _, n := range notes {
 		r.note("%s", n)
 	}
 	next := r.record.Enter(catalog.Succeeded, r.opt.Now(), strings.Join(notes, "; "))
-	if err := r.opt.Store.PutDeployment(ctx, next, r.lock.session); err != nil {
+	if err := r.write(ctx, next); err != nil {
 		return r.afterFlip(fmt.Errorf("record that the deployment succeeded: %w", err))
 	}
-	r.record = next
-	r.tell(Event{Kind: Entered, State: catalog.Succeeded, Text: r.heading(catalog.Succeeded)})
+	r.announce(ctx)
 	return nil
+}
+
+// restOld stops the standby where the environment wants it so.
+func (r *run) restOld(ctx context.Context) error {
+	if !r.env.StopStandby {
+		return nil
+	}
+	var errs []error
+	for _, t := range r.record.Previous.Live() {
+		if t != r.record.Target && t.Colour != "" {
+			errs = append(errs, r.platform.rest(ctx, r.record.Service, t))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // afterFlip is a failure that left the new release live.
@@ -48,25 +117,6 @@ func (r *run) afterFlip(err error) error {
 		Stage: r.record.State, Outcome: catalog.Failed, Deployment: r.record.ID, Err: err,
 		Reason: fmt.Sprintf("release %s is live, but the deployment could not be finished; the next one does: %s", r.record.Release, err),
 	}
-}
-
-// removePrevious removes the containers that were put aside in a target.
-func (d *Deployer) removePrevious(ctx context.Context, hosts []host, record catalog.Deployment) error {
-	return onEveryHost(ctx, hosts, func(ctx context.Context, h host) error {
-		cs, err := listTarget(ctx, h, record.Service, record.Target)
-		if err != nil {
-			return err
-		}
-		for _, c := range cs {
-			if c.Labels[catalog.LabelDeployment] == record.ID || !strings.HasSuffix(c.Name, previousSuffix) {
-				continue
-			}
-			if err := discard(ctx, h, c); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
 
 // awaitFleet waits until every living router has applied the flip, then until

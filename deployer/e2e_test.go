@@ -163,7 +163,7 @@ func TestEndToEnd(t *testing.T) {
 		}
 		return n == 2
 	}, 10*time.Second, 20*time.Millisecond)
-	done, err := l.Deployer(nil).Rollback(ctx, "web", "production")
+	done, err := l.Deployer(nil).Rollback(ctx, "web", "production", false)
 	require.NoError(t, err)
 	require.Less(t, done.Took, time.Second)
 	require.Empty(t, done.Notes)

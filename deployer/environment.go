@@ -1,7 +1,11 @@
 package deployer
 
 import (
+	"maps"
 	"slices"
+	"strings"
+
+	"github.com/distribution/reference"
 
 	"teal/catalog"
 )
@@ -19,28 +23,103 @@ func (f field) environments() map[string]Environment {
 		}
 		all[name] = entries[name].environment(name)
 	}
+	f.checkRequired(all)
 	return all
 }
 
 func (f field) environment(name string) Environment {
-	x := f.mapping("hosts", "replicas", "coloured", "routes", "tcp", "preview")
+	x := f.mapping(append([]string{
+		"hosts", "replicas", "coloured", "routes", "tcp", "preview", "at_least", "batch", "requires", "approval",
+		"registry", "standby", "keep", "secrets", "configs",
+	}, overridable...)...)
 	env := Environment{
 		Name:     name,
 		Replicas: x["replicas"].number(1, maxReplicas, 1),
+		AtLeast:  x["at_least"].count(),
+		Batch:    x["batch"].count(),
+		Requires: x["requires"].text(),
+		Approval: x["approval"].approval(),
+		Registry: x["registry"].registry(),
+		Keep:     x["keep"].number(leastKeep, maxKeep, 0),
 		Coloured: x["coloured"].flag(true),
+		Override: x.override(),
 		Routes:   x["routes"].routes(),
 		TCP:      x["tcp"].tcpRoutes(),
 		Preview:  x["preview"].previews(),
 	}
-	x["hosts"].hosts(&env)
+	env.StopStandby = choice(x["standby"], standbyRunning, standbyStopped) == standbyStopped
+	x["hosts"].places(&env)
+	f.reader.own(name, x)
 	if _, ok := f.value.(map[string]any); x["hosts"].value == nil && (ok || f.value == nil) {
 		f.complain("environment %s has no hosts; add hosts: [unix:///var/run/docker.sock], or wherever its Docker engines are", name)
 	}
+	if n := len(env.Hosts); n > 0 && env.AtLeast > n {
+		x["at_least"].complain("%s is %d, and environment %s lists no more than %d; lower it, or leave it out for all of them", x["at_least"].name(), env.AtLeast, name, n)
+	}
+	x.checkUncoloured(env)
 	return env
 }
 
-// hosts reads where the environment is: endpoints, each by itself or with the
-// weight of the instances there.
+// standby is what becomes of the old colour's containers.
+type standby string
+
+const (
+	standbyRunning standby = "running"
+	standbyStopped standby = "stopped"
+)
+
+const (
+	leastKeep = 2 // live and standby
+	maxKeep   = 1000
+	maxHosts  = 10_000
+)
+
+// checkUncoloured tells what is of no use where there is one target only.
+func (x fields) checkUncoloured(env Environment) {
+	if env.Coloured {
+		return
+	}
+	for _, key := range []string{"canary", "standby"} {
+		if f := x[key]; f.value != nil && !f.isNone() {
+			f.reader.warn(f.path, "%s does nothing, as environment %s has no second colour", f.name(), env.Name)
+		}
+	}
+}
+
+// count reads how many hosts: a number, or all, which is 0.
+func (f field) count() int {
+	if f.value == "all" {
+		return 0
+	}
+	return f.number(1, maxHosts, 0)
+}
+
+// places reads where the environment is: hosts by their endpoints, or a selector
+// over those that registrators record.
+func (f field) places(env *Environment) {
+	if _, ok := f.value.(map[string]any); !ok {
+		f.hosts(env)
+		return
+	}
+	selected := f.mapping("select")["select"]
+	labels := selected.entries()
+	if _, ok := selected.value.(map[string]any); len(labels) == 0 && (ok || selected.value == nil) {
+		f.complain("%s selects no hosts; name labels that they must all have, such as select: {role: web}, or list their endpoints", f.name())
+	}
+	for _, label := range labels.keys() {
+		value := labels[label].text()
+		if label == "" || value == "" {
+			labels[label].complain("%s is empty; write the label and the value that a registrator gives its host, as in --host-label role=web", labels[label].name())
+			continue
+		}
+		if env.Selector == nil {
+			env.Selector = map[string]string{}
+		}
+		env.Selector[label] = value
+	}
+}
+
+// hosts reads endpoints, each by itself or with the weight of the instances there.
 func (f field) hosts(env *Environment) {
 	for _, item := range f.texts() {
 		weight := 0
@@ -59,4 +138,50 @@ func (f field) hosts(env *Environment) {
 			env.weigh(endpoint, weight)
 		}
 	}
+}
+
+// registry reads where images are pulled from.
+func (f field) registry() string {
+	name := f.text()
+	if name == "" {
+		return ""
+	}
+	image, err := reference.ParseNormalizedNamed(name + "/image")
+	if err != nil || reference.Domain(image) != name {
+		f.complain("%s must be a registry's host and port, such as registry.example:5000, and is %q", f.name(), name)
+		return ""
+	}
+	return name
+}
+
+// checkRequired looks at the order that the environments ask for.
+func (f field) checkRequired(all map[string]Environment) {
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		first := all[name].Requires
+		if first == "" {
+			continue
+		}
+		at := f.reader.field(Extension, "environments", name, "requires")
+		if _, ok := all[first]; !ok {
+			others := slices.Sorted(maps.Keys(all))
+			at.complain("environment %s requires %q, which is no environment of the file%s", name, first, didYouMean(first, others))
+			continue
+		}
+		if circle := circleOf(all, name); circle != nil {
+			at.complain("the environments require one another in a circle (%s), so none could be the first; break it", strings.Join(circle, " -> "))
+		}
+	}
+}
+
+// circleOf are the environments from name to itself along what each requires; nil
+// where that ends.
+func circleOf(all map[string]Environment, name string) []string {
+	trail := []string{name}
+	for next := all[name].Requires; next != "" && len(trail) <= len(all); next = all[next].Requires {
+		trail = append(trail, next)
+		if next == name {
+			return trail
+		}
+	}
+	return nil
 }

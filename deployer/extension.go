@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,9 +24,11 @@ func (r *reader) extension(spec *Spec, project *types.Project) {
 		top.wants("a mapping")
 		return
 	}
-	x := top.mapping("service", "part", "port", "description", "owner", "source", "docs", "release",
+	x := top.mapping(append([]string{
+		"service", "part", "port", "description", "owner", "source", "docs", "release",
 		"check", "settle", "timeout", "drain", "protocol", "traffic", "routes", "tcp", "preview", "environments",
-		"smoke", "gates", "test")
+		"tasks", "selftest",
+	}, overridable...)...)
 	spec.Description, spec.Owner = x["description"].text(), x["owner"].text()
 	spec.Source, spec.Docs = x["source"].text(), x["docs"].text()
 	spec.Release = x["release"].release()
@@ -40,8 +43,10 @@ func (r *reader) extension(spec *Spec, project *types.Project) {
 	spec.Port = x["port"].routedPort(spec.Parts, spec.Routed)
 	spec.Service = x["service"].serviceName(spec, project)
 	spec.Environments = x["environments"].environments()
-	spec.Gates = Gates{Smoke: x["smoke"].smoke(), Outside: x["gates"].outsideGates(), Test: x["test"].testCommand()}
+	spec.Tasks, spec.SelfTest = x["tasks"].tasks(spec), x["selftest"].selfTest(spec)
+	spec.apply(x.override())
 	r.checkPreviews(spec)
+	r.checkShared(spec)
 	r.checkTogether(spec, x)
 }
 
@@ -57,11 +62,39 @@ func (r *reader) checkTogether(spec *Spec, x fields) {
 	if label != "" && spec.Protocol != "" {
 		r.warn([]string{"services", spec.Routed, "labels", catalog.ServiceProtocol}, "part %s sets the label %s, which %s.protocol sets too; the latter counts", spec.Routed, catalog.ServiceProtocol, Extension)
 	}
-	if len(spec.Gates.Smoke) > 0 && cmp.Or(spec.Protocol, label) == catalog.ProtocolTCP {
-		x["smoke"].complain("%s.smoke asks over HTTP, which a service of the protocol tcp does not speak; use %s.test", Extension, Extension)
+	if cmp.Or(spec.Protocol, label) == catalog.ProtocolTCP {
+		r.checkWithoutHTTP(spec)
 	}
 	if spec.Traffic.TLS != nil && cmp.Or(spec.Protocol, label) != catalog.ProtocolHTTPS {
 		r.warn([]string{Extension, "traffic", "tls"}, "the instances are not asked for TLS, as %s.protocol is not %s", Extension, catalog.ProtocolHTTPS)
+	}
+}
+
+// checkWithoutHTTP looks for what a service that speaks no HTTP can't have.
+func (r *reader) checkWithoutHTTP(spec *Spec) {
+	r.checkLimitsWithoutHTTP([]string{Extension}, Override{Smoke: spec.Gates.Smoke, Canary: spec.Canary, Bake: spec.Bake})
+	for _, name := range slices.Sorted(maps.Keys(spec.Environments)) {
+		r.checkLimitsWithoutHTTP([]string{Extension, "environments", name}, spec.Environments[name].Override)
+	}
+}
+
+func (r *reader) checkLimitsWithoutHTTP(path []string, said Override) {
+	if len(said.Smoke) > 0 {
+		f := r.field(append(slices.Clone(path), "smoke")...)
+		f.complain("%s asks over HTTP, which a service of the protocol tcp does not speak; use %s.test", f.name(), Extension)
+	}
+	limits := map[string]Limits{}
+	if said.Canary != nil {
+		limits["canary"] = said.Canary.Limits
+	}
+	if said.Bake != nil {
+		limits["bake"] = said.Bake.Limits
+	}
+	for _, key := range slices.Sorted(maps.Keys(limits)) {
+		if l := limits[key]; l.ErrorRate != nil || l.P95 != 0 {
+			f := r.field(append(slices.Clone(path), key)...)
+			f.complain("%s has limits on HTTP answers, which a service of the protocol tcp does not give; take max_error_rate and max_p95 out", f.name())
+		}
 	}
 }
 
@@ -144,7 +177,7 @@ func (f field) routedPart(parts []Part) string {
 	}
 	var listening []Part
 	for _, p := range parts {
-		if len(p.Ports) > 0 {
+		if len(p.Ports) > 0 && !p.Shared {
 			listening = append(listening, p)
 		}
 	}

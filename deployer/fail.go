@@ -11,9 +11,7 @@ import (
 // fail gathers why a deployment failed, puts back what it changed, and records
 // how it ended. The alias was not touched.
 func (r *run) fail(ctx context.Context, cause error) error {
-	if stopped := context.Cause(ctx); stopped != nil && !errors.Is(cause, stopped) {
-		cause = fmt.Errorf("%w (while: %w)", stopped, cause)
-	}
+	cause = whyEnded(ctx, cause)
 	f := &Failure{
 		Stage: r.record.State, Outcome: outcomeOf(ctx, cause), Deployment: r.record.ID,
 		BeforeFlip: true, Err: cause,
@@ -30,17 +28,41 @@ func (r *run) fail(ctx context.Context, cause error) error {
 	}
 	ctx, done := bounded(ctx, cleanupTimeout)
 	defer done()
-	f.Leftover = r.revert(ctx, r.hosts, r.record, r.lock.session, nil)
+	f.Leftover = r.putBack(ctx)
+	r.close(ctx, f)
+	return f
+}
+
+// whyEnded adds to an error why ctx is over, if it is.
+func whyEnded(ctx context.Context, cause error) error {
+	if stopped := context.Cause(ctx); stopped != nil && !errors.Is(cause, stopped) {
+		return fmt.Errorf("%w (while: %w)", stopped, cause)
+	}
+	return cause
+}
+
+// putBack undoes the tasks that can be undone, then reverts the rest. It is why
+// not everything could be put back.
+func (r *run) putBack(ctx context.Context) error {
+	undone := r.undoTasks(ctx)
+	return errors.Join(undone, r.revert(ctx, r.platform, r.record, r.lock.session, nil))
+}
+
+// close records how the deployment ended and tells everybody.
+func (r *run) close(ctx context.Context, f *Failure) {
 	next := r.record.Enter(f.Outcome, r.opt.Now(), "")
 	next.Reason = f.Reason
-	if err := r.opt.Store.PutDeployment(ctx, next, r.lock.session); err != nil {
-		f.Leftover = errors.Join(f.Leftover, fmt.Errorf("record that the deployment is %s: %w", f.Outcome, err))
+	err := r.opt.Store.PutDeployment(ctx, next, r.lock.session)
+	if err != nil {
+		f.Leftover = errors.Join(f.Leftover, fmt.Errorf("record that the deployment is %s: %w; the next one does", f.Outcome, err))
 	} else {
 		r.record = next
 	}
-	r.tell(Event{Kind: Entered, State: f.Outcome, Text: f.Reason})
+	r.tell(Event{Kind: Entered, State: f.Outcome, Service: r.record.Service, Text: f.Reason})
 	r.opt.Logger.Error("deployment", "service", r.record.Service, "target", r.record.Target, "state", f.Outcome, "reason", f.Reason)
-	return f
+	if err == nil {
+		r.announce(ctx)
+	}
 }
 
 func (r *run) reason(f *Failure, cause error) string {
@@ -54,6 +76,8 @@ func (r *run) reason(f *Failure, cause error) string {
 	switch {
 	case errors.Is(cause, catalog.ErrLockLost):
 		return fmt.Sprintf("the deployment lock was lost while %s; %s", f.Stage, live)
+	case errors.Is(cause, errAborted):
+		return fmt.Sprintf("%s, while %s; %s", cause, f.Stage, live)
 	case f.Outcome == catalog.Aborted:
 		return fmt.Sprintf("the deployment was interrupted while %s; %s", f.Stage, live)
 	case f.Outcome == catalog.Superseded:
@@ -74,46 +98,8 @@ func (r *run) evidence(ctx context.Context, f *Failure) {
 		f.Checks = failedChecks(now.others)
 		fillOutputs(ctx, f.Checks, now.others, r.spec.Check)
 	}
-	if errors.Is(f.Err, catalog.ErrMoved) {
+	if errors.Is(f.Err, catalog.ErrMoved) || errors.Is(f.Err, errAborted) {
 		return // the containers were well
 	}
-	for _, h := range r.hosts {
-		mine, err := r.mine(ctx, h)
-		if err != nil {
-			continue // its absence is not what the deployment failed of
-		}
-		for _, c := range suspects(mine, r.spec.Routed) {
-			f.Logs = append(f.Logs, containerLog(ctx, h, c))
-		}
-	}
-}
-
-// suspects are the containers whose logs may tell why: those that exited, else
-// those that take the requests.
-func suspects(mine []catalog.Container, routed string) []catalog.Container {
-	var exited, serving []catalog.Container
-	for _, c := range mine {
-		if hasFailed(c) {
-			exited = append(exited, c)
-		} else if c.Labels[catalog.LabelPart] == routed {
-			serving = append(serving, c)
-		}
-	}
-	if len(exited) > 0 {
-		return exited
-	}
-	return serving
-}
-
-func containerLog(ctx context.Context, h host, c catalog.Container) ContainerLog {
-	log := ContainerLog{Host: h.Name(), Container: c.Name, State: "is running"}
-	if !c.Running {
-		log.State = fmt.Sprintf("exited with %d", c.ExitCode)
-	}
-	lines, err := h.Logs(ctx, c.ID, logLines)
-	if err != nil {
-		lines = fmt.Sprintf("(its logs can't be read: %s)", err)
-	}
-	log.Lines = lines
-	return log
+	f.Logs = r.platform.logs(ctx, r.work())
 }

@@ -14,7 +14,7 @@ import (
 var carried = []string{
 	"image", "command", "entrypoint", "environment", "env_file", "labels", "label_file", "ports", "expose",
 	"depends_on", "restart", "stop_grace_period", "user", "working_dir", "volumes", "extends", "profiles",
-	"build", "develop", "attach",
+	"build", "develop", "attach", "secrets", "configs",
 }
 
 // refused are keys without which the container would not do what the file
@@ -39,8 +39,6 @@ var refused = map[string]string{
 	"use_api_socket":      "Teal starts plain containers only; run this part outside of Teal",
 	"volumes_from":        "mount a named volume in both parts instead",
 	"tmpfs":               "mount a named volume instead",
-	"secrets":             "mount a folder of the host, or pass variables in environment",
-	"configs":             "mount a folder of the host, or put the file into the image",
 	"credential_spec":     "Teal starts plain containers only; run this part outside of Teal",
 	"extra_hosts":         "use a name that DNS knows",
 	"provider":            "Teal starts containers only; take it out",
@@ -103,8 +101,8 @@ func (r *reader) features(name string, s types.ServiceConfig) {
 	}
 }
 
-// usedKeys are the keys of a compose service that say something, in order.
-func usedKeys(s types.ServiceConfig) []string {
+// usedKeys are the keys of a compose service, or of its build, that say something, in order.
+func usedKeys(s any) []string {
 	b, err := json.Marshal(s)
 	if err != nil {
 		return nil

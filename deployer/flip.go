@@ -8,40 +8,149 @@ import (
 	"teal/catalog"
 )
 
-// errUnknownOutcome: Consul did not say whether the flip went through.
+// errUnknownOutcome is a flip of which nobody could tell whether it happened.
 var errUnknownOutcome = errors.New("it is not known whether the flip went through")
 
-// flip points the alias at the new release, in one transaction with the records
-// that belong to it.
-func (r *run) flip(ctx context.Context) error {
-	if err := r.declare(ctx); err != nil {
-		return err
-	}
-	to := catalog.PointTo(r.record.Target)
-	if pointsAt(r.alias, to) {
-		return r.confirm(ctx)
-	}
-	for _, note := range r.awaitRouted(ctx, r.record.Service, r.guards) {
-		r.note("%s", note)
-	}
-	now := r.opt.Now()
-	draining := r.record.Enter(catalog.Draining, now, "")
-	index, err := r.opt.Store.Flip(ctx, catalog.Flip{
-		Service: r.record.Service, Alias: r.env.Name, From: r.alias, To: to,
-		By: r.opt.By, At: now,
-		LockSession: r.lock.session, Environment: r.env.Name,
-		Guards: r.guards, Deployment: &draining,
-		Releases: r.service.ReleasesAfter(r.env.Name, r.alias.Value, to),
-	})
-	if err != nil {
-		if index, err = r.askWhetherFlipped(ctx, err); err != nil {
+// flip points the aliases at the new releases: all at once, or in the steps of a
+// canary.
+func (g *group) flip(ctx context.Context) error {
+	for _, r := range g.runs {
+		if err := r.enter(ctx, catalog.Flipping); err != nil {
+			return err
+		}
+		if err := r.declare(ctx); err != nil {
 			return err
 		}
 	}
-	r.record, r.index = draining, index
-	r.tell(Event{Kind: Entered, State: catalog.Draining, Text: r.heading(catalog.Draining)})
-	r.opt.Logger.Info("flipped", "service", r.record.Service, "alias", r.env.Name, "to", to, "index", index)
+	if err := g.canary(ctx); err != nil {
+		return err
+	}
+	g.awaitRouters(ctx)
+	return g.shift(ctx, func(r *run) move {
+		return move{to: catalog.PointTo(r.record.Target), next: r.record.Enter(catalog.Draining, r.opt.Now(), ""), guards: r.guards}
+	})
+}
+
+// awaitRouters waits until the routers know the instances that are flipped to.
+func (g *group) awaitRouters(ctx context.Context) {
+	for _, r := range g.runs {
+		if pointsAt(r.alias, catalog.PointTo(r.record.Target)) {
+			continue
+		}
+		for _, note := range r.awaitRouted(ctx, r.record.Service, r.guards) {
+			r.note("%s", note)
+		}
+	}
+}
+
+// move is where an alias shall point, and the record that is written with it.
+type move struct {
+	to     catalog.AliasValue
+	next   catalog.Deployment
+	guards []catalog.Instance // that must pass when it moves
+	stays  bool               // nothing of this run moves now
+}
+
+// shift moves the aliases of all runs in one transaction with the records that
+// belong to them. An alias that points there already, as that of an environment
+// without colours does, stays; its release is confirmed.
+func (g *group) shift(ctx context.Context, to func(*run) move) error {
+	moves := make([]move, len(g.runs))
+	var flips []catalog.Flip
+	for n, r := range g.runs {
+		moves[n] = to(r)
+		if moves[n].stays || pointsAt(r.alias, moves[n].to) {
+			continue
+		}
+		if err := r.reread(ctx); err != nil {
+			return err
+		}
+		moves[n] = to(r) // again, as who guards the flip is read anew
+		flips = append(flips, r.flipTo(moves[n]))
+	}
+	index, err := g.commit(ctx, flips)
+	if err != nil {
+		return err
+	}
+	for n, r := range g.runs {
+		if moves[n].stays {
+			continue
+		}
+		if pointsAt(r.alias, moves[n].to) {
+			if err := r.confirm(ctx, moves[n].next); err != nil {
+				return err
+			}
+			continue
+		}
+		r.record, r.index = moves[n].next, index
+		r.alias = catalog.Alias{Name: r.env.Name, Value: moves[n].to, Index: index}
+		r.entered("")
+	}
 	return nil
+}
+
+// reread reads the service again, as the records that go with a flip are compared
+// with what was read.
+func (r *run) reread(ctx context.Context) error {
+	service, err := r.opt.Store.Service(ctx, r.record.Service)
+	if err != nil {
+		return fmt.Errorf("read service %s: %w", r.record.Service, err)
+	}
+	if now := service.Aliases[r.env.Name]; now.Index != r.alias.Index {
+		return fmt.Errorf("%s points at %s by now: %w", r.env.Name, now.Value, catalog.ErrMoved)
+	}
+	r.service = service
+	return nil
+}
+
+func (r *run) flipTo(m move) catalog.Flip {
+	return catalog.Flip{
+		Service: r.record.Service, Alias: r.env.Name, From: r.alias, To: m.to,
+		By: r.opt.By, At: r.opt.Now(),
+		LockSession: r.lock.session, Environment: r.env.Name,
+		Guards: m.guards, Deployment: &m.next,
+		Releases: r.service.ReleasesAfter(r.env.Name, r.alias.Value, m.to),
+	}
+}
+
+// commit makes the flips, and finds out what an error of them means. A refusal is
+// certain; any other error may have hidden a success.
+func (g *group) commit(ctx context.Context, flips []catalog.Flip) (uint64, error) {
+	if len(flips) == 0 {
+		return 0, nil
+	}
+	index, err := g.opt.Store.FlipTogether(ctx, flips)
+	if err == nil {
+		return index, nil
+	}
+	doing := fmt.Errorf("flip %s of %s to %s: %w", flips[0].Alias, flips[0].Service, flips[0].To, err)
+	for _, refusal := range []error{catalog.ErrMoved, catalog.ErrUnhealthy, catalog.ErrLockLost, catalog.ErrTooManyChecks} {
+		if errors.Is(err, refusal) {
+			return 0, doing
+		}
+	}
+	return g.askWhetherFlipped(ctx, flips[0], doing)
+}
+
+// askWhetherFlipped asks for the first of the flips: they went through together
+// or not at all.
+func (g *group) askWhetherFlipped(ctx context.Context, f catalog.Flip, cause error) (uint64, error) {
+	ctx, done := bounded(ctx, 2*g.opt.Insist)
+	defer done()
+	service, err := g.opt.Store.Service(ctx, f.Service)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%w: %w; run it again once Consul answers, and it finishes or reverts", errUnknownOutcome, cause)
+	case madeBy(service, f):
+		return service.Aliases[f.Alias].Index, nil
+	}
+	return 0, cause
+}
+
+// madeBy tells whether an alias points where a flip has put it.
+func madeBy(s *catalog.Service, f catalog.Flip) bool {
+	record, alias := s.Flips[f.Alias], s.Aliases[f.Alias]
+	return alias.Index != f.From.Index && alias.Value.String() == f.To.String() && f.Deployment != nil && record.Deployment == f.Deployment.ID
 }
 
 // pointsAt tells whether an alias has a key that holds a value already. Consul
@@ -53,37 +162,10 @@ func pointsAt(a catalog.Alias, v catalog.AliasValue) bool {
 
 // confirm ends the replacement in place of an uncoloured environment, whose
 // alias need not move: the new release gets requests since it passes.
-func (r *run) confirm(ctx context.Context) error {
+func (r *run) confirm(ctx context.Context, next catalog.Deployment) error {
 	release := r.release(catalog.Ready)
 	if err := r.opt.Store.PutRelease(ctx, r.record.Service, r.record.Target, release, r.lock.session); err != nil {
 		return fmt.Errorf("record that %s is ready: %w", r.record.Target, err)
 	}
-	return r.enter(ctx, catalog.Draining)
-}
-
-// askWhetherFlipped finds out what an error of the flip means. A refusal is
-// certain; any other error may have hidden a success.
-func (r *run) askWhetherFlipped(ctx context.Context, cause error) (uint64, error) {
-	flip := fmt.Errorf("flip %s of %s to %s: %w", r.env.Name, r.record.Service, r.record.Target, cause)
-	for _, refusal := range []error{catalog.ErrMoved, catalog.ErrUnhealthy, catalog.ErrLockLost, catalog.ErrTooManyChecks} {
-		if errors.Is(cause, refusal) {
-			return 0, flip
-		}
-	}
-	ctx, done := bounded(ctx, evidenceTimeout)
-	defer done()
-	service, err := r.opt.Store.Service(ctx, r.record.Service)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w; run it again once Consul answers, and it finishes or reverts", errUnknownOutcome, flip)
-	}
-	r.service = service
-	if flippedBy(service, r.env.Name, r.record) {
-		return service.Aliases[r.env.Name].Index, nil
-	}
-	return 0, flip
-}
-
-// flippedBy tells whether an alias points where a deployment flipped it.
-func flippedBy(s *catalog.Service, alias string, d catalog.Deployment) bool {
-	return s.Aliases[alias].Value.Sends(d.Target) && s.Flips[alias].Deployment == d.ID
+	return r.write(ctx, next)
 }

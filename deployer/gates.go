@@ -41,8 +41,10 @@ type OutsideGate struct {
 // TestCommand is a program whose exit code decides: on the machine that deploys,
 // or in a container beside the new release where Image names one.
 type TestCommand struct {
-	Command []string // the arguments may hold secrets
-	Image   string   `json:",omitempty"`
+	// Command is the program and its arguments, which may hold secrets. With an
+	// Image it may be empty, for what that runs by itself.
+	Command []string
+	Image   string `json:",omitempty"`
 	Timeout time.Duration
 }
 
@@ -117,5 +119,14 @@ func (g OutsideGate) address() string {
 	return u.Scheme + "://" + u.Host + u.Path
 }
 
-// name is the program's, without its arguments.
-func (t TestCommand) name() string { return filepath.Base(t.Command[0]) }
+// none tells whether there is nothing to run.
+func (t TestCommand) none() bool { return len(t.Command) == 0 && t.Image == "" }
+
+// name is the program's, without its arguments, or the image's where that knows
+// what to run.
+func (t TestCommand) name() string {
+	if len(t.Command) == 0 {
+		return t.Image
+	}
+	return filepath.Base(t.Command[0])
+}

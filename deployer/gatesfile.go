@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/distribution/reference"
 )
 
 // smoke reads the smoke tests.
@@ -75,7 +77,7 @@ func (f field) outsideGates() []OutsideGate {
 		x := one.fields
 		gate := OutsideGate{
 			Name: x["name"].text(), URL: x["url"].gateURL(), Field: x["field"].text(),
-			Timeout: x["timeout"].duration(time.Millisecond, DefaultGateTimeout), Token: x["token"].variableName(),
+			Timeout: x["timeout"].duration(time.Millisecond, DefaultGateTimeout), Token: x["token"].variableName("the token", "GATE_TOKEN"),
 		}
 		switch {
 		case gate.Name == "":
@@ -116,34 +118,46 @@ func (f field) gateURL() string {
 
 var variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// variableName reads the name of an environment variable. What is none may be
-// the secret itself and is not told.
-func (f field) variableName() string {
+// variableName reads the name of an environment variable that holds something.
+// What is none may be the secret itself and is not told.
+func (f field) variableName(holds, example string) string {
 	name := f.text()
 	if name != "" && !variablePattern.MatchString(name) {
-		f.complain("%s must be the name of the environment variable that holds the token, such as GATE_TOKEN, and never the token itself", f.name())
+		f.complain("%s must be the name of the environment variable that holds %s, such as %s, and never %s itself", f.name(), holds, example, holds)
 		return ""
 	}
 	return name
 }
 
-// testCommand reads the command to run; nil where there is none.
+// testCommand reads the command to run: nil where nothing is said, a zero one for
+// none. In a container the image may know itself what to run.
 func (f field) testCommand() *TestCommand {
-	if f.value == nil {
+	switch {
+	case f.value == nil:
 		return nil
+	case f.isNone():
+		return &TestCommand{}
 	}
-	x := f.mapping("command", "timeout")
-	test := TestCommand{Timeout: x["timeout"].duration(time.Millisecond, DefaultTestTimeout)}
-	if _, list := x["command"].value.([]any); !list && x["command"].value != nil {
-		x["command"].complain(`%s must be a list of the program and its arguments, such as [make, smoke] or [sh, -c, "a line for the shell"]`, x["command"].name())
-		return nil
+	x := f.mapping("command", "image", "timeout")
+	test := TestCommand{Image: x["image"].imageName(), Timeout: x["timeout"].duration(time.Millisecond, DefaultTestTimeout)}
+	if x["image"].value == nil || x["command"].value != nil {
+		test.Command = f.command(x["command"], "[make, smoke]")
 	}
-	for _, item := range x["command"].texts() {
-		test.Command = append(test.Command, item.text())
-	}
-	if len(test.Command) == 0 || test.Command[0] == "" {
-		f.complain("%s has no command; add one such as command: [make, smoke]", f.name())
-		return nil
+	if test.none() {
+		return nil // that is told
 	}
 	return &test
+}
+
+// imageName reads the name of an image.
+func (f field) imageName() string {
+	name := f.text()
+	if name == "" {
+		return ""
+	}
+	if _, err := reference.ParseNormalizedNamed(name); err != nil {
+		f.complain("%s can't be an image: %v; write one such as registry.example/tests:1.0.0", f.name(), err)
+		return ""
+	}
+	return name
 }

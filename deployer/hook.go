@@ -28,7 +28,7 @@ func (r *run) runTest(ctx context.Context) error {
 	}
 	bound, done := context.WithTimeout(ctx, test.Timeout)
 	defer done()
-	out := &lineWriter{line: func(line string) { r.step(host{}, "", "%s: %s", test.name(), line) }}
+	out := &lineWriter{line: func(line string) { r.step("%s: %s", test.name(), line) }}
 	err = runGroup(r.testProcess(bound, door.url, out))
 	out.end()
 	switch {
@@ -37,7 +37,7 @@ func (r *run) runTest(ctx context.Context) error {
 	case bound.Err() != nil:
 		return fmt.Errorf("the test command %s did not end within %s and was killed; it last wrote: %q", test.name(), test.Timeout, out.last)
 	case err == nil:
-		r.step(host{}, "", "the test command %s ended well", test.name())
+		r.step("the test command %s ended well", test.name())
 		return nil
 	}
 	var ended *exec.ExitError

@@ -49,6 +49,7 @@ func (w *world) DeleteDeployment(ctx context.Context, d catalog.Deployment, sess
 		return fmt.Errorf("forget %s: %w", d.ID, catalog.ErrChanged)
 	}
 	delete(w.deployments, d.ID)
+	delete(w.decisions, d.ID)
 	return nil
 }
 

@@ -54,7 +54,7 @@ func TestKeeping(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, status.Drift)
 	require.Empty(t, status.Unseen)
-	_, err = d.Rollback(t.Context(), "web", "production")
+	_, err = d.Rollback(t.Context(), "web", "production", false)
 	require.NoError(t, err)
 	require.True(t, l.plan(t, "production", "good", "r3").Changes, "r2 is live again")
 	require.False(t, l.plan(t, "production", "good", "r2").Changes)

@@ -26,3 +26,11 @@ type Bake struct {
 	For    time.Duration
 	Limits Limits
 }
+
+// The values of what a service file leaves out of its limits.
+const (
+	DefaultCanaryPause = time.Minute
+	DefaultBake        = 5 * time.Minute
+	DefaultMinRequests = 20
+	maxRequests        = 1_000_000_000
+)

@@ -16,11 +16,15 @@ type Lint struct {
 	Warnings     []Issue  `json:"warnings"` // what is asked for and will not be done
 }
 
+// lintVariables stand for those that are set when a release is known, unless they
+// are set already.
+var lintVariables = []string{"TEAL_RELEASE=lint", "TEAL_REVISION=lint", "TEAL_VERSION=lint"}
+
 // LintFile reads a service file as a deployment does and tells all that is wrong
 // with it. The error is of reading the file, never of what it says.
 func LintFile(ctx context.Context, path string, environ []string) (Lint, error) {
 	said := Lint{File: path, Problems: []Issue{}, Warnings: []Issue{}}
-	spec, err := Load(ctx, path, environ)
+	spec, missing, err := load(ctx, path, slices.Concat(lintVariables, environ))
 	var wrong *SpecError
 	switch {
 	case errors.As(err, &wrong):
@@ -30,7 +34,7 @@ func LintFile(ctx context.Context, path string, environ []string) (Lint, error) 
 	default:
 		said.Service = spec.Service
 		said.Environments = slices.Sorted(maps.Keys(spec.Environments))
-		said.Warnings = append(said.Warnings, spec.Warnings...)
+		said.Warnings = append(said.Warnings, inLineOrder(slices.Concat(spec.Warnings, missing))...)
 	}
 	return said, nil
 }

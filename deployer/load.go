@@ -22,19 +22,26 @@ const maxSpecSize = 4 << 20
 
 // Load reads a service file: a plain Compose file with a top-level x-teal.
 // Variables come from environ, in the form of os.Environ, and from a file .env
-// beside it, as Compose does it. What is wrong with the file is a *SpecError.
+// beside it, as Compose does it. A secret or config that can't be read is told in
+// the Missing of the environments that need it. What is wrong with the file is a *SpecError.
 func Load(ctx context.Context, path string, environ []string) (*Spec, error) {
+	spec, _, err := load(ctx, path, environ)
+	return spec, err
+}
+
+// load is Load, and what environments miss with where the file says so.
+func load(ctx context.Context, path string, environ []string) (*Spec, []Issue, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, fmt.Errorf("find the service file: %w", err)
+		return nil, nil, fmt.Errorf("find the service file: %w", err)
 	}
 	data, err := readSpec(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	variables, err := variablesFor(filepath.Dir(path), environ)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	return parse(ctx, path, data, variables)
 }
@@ -80,28 +87,29 @@ func variablesFor(dir string, environ []string) (map[string]string, error) {
 }
 
 // parse understands a service file. Only what the file itself points at is read
-// from disk: env_file, label_file, extends, include.
-func parse(ctx context.Context, path string, data []byte, variables map[string]string) (*Spec, error) {
+// from disk: env_file, label_file, extends, include, secrets and configs.
+func parse(ctx context.Context, path string, data []byte, variables map[string]string) (*Spec, []Issue, error) {
 	src, err := parseSource(data)
 	if err != nil {
-		return nil, &SpecError{Issues: []Issue{yamlIssue(path, err)}}
+		return nil, nil, &SpecError{Issues: []Issue{yamlIssue(path, err)}}
 	}
-	r := &reader{file: path, source: src}
+	r := &reader{file: path, source: src, variables: variables}
 	r.unknownComposeKeys()
 	project, err := loadProject(ctx, path, data, variables)
 	if err != nil {
 		if len(r.issues) == 0 { // else Compose stumbled over the same
 			r.composeError(err)
 		}
-		return nil, &SpecError{Issues: inLineOrder(r.issues)}
+		return nil, nil, &SpecError{Issues: inLineOrder(r.issues)}
 	}
 	spec := &Spec{Path: path, Parts: r.parts(project)}
 	r.extension(spec, project)
+	r.files(spec, project)
 	spec.Warnings = inLineOrder(r.warnings)
 	if len(r.issues) > 0 {
-		return nil, &SpecError{Issues: inLineOrder(r.issues)}
+		return nil, nil, &SpecError{Issues: inLineOrder(r.issues)}
 	}
-	return spec, nil
+	return spec, inLineOrder(r.missing), nil
 }
 
 func loadProject(ctx context.Context, path string, data []byte, variables map[string]string) (*types.Project, error) {
@@ -150,7 +158,7 @@ func yamlIssue(path string, err error) Issue {
 }
 
 // composePath is how Compose names a place of the file in its errors.
-var composePath = regexp.MustCompile(`\b(services|volumes|networks|x-teal)(\.[\w-]+)+`)
+var composePath = regexp.MustCompile(`\b(services|volumes|networks|secrets|configs|x-teal)(\.[\w-]+)+`)
 
 // composeError is what Compose can't read, with the line where that can be told.
 func (r *reader) composeError(err error) {

@@ -21,7 +21,7 @@ func (r *run) askOutside(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.step(host{}, "", "gate %s is open", gate.Name)
+		r.step("gate %s is open", gate.Name)
 	}
 	return nil
 }

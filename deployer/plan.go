@@ -15,6 +15,9 @@ type Placement struct {
 	Release    string
 	Revision   string
 	Deployment string // the deployment's id
+	// Images are what parts run instead of what the file names, by part, where it is
+	// pinned by digest.
+	Images map[string]string
 }
 
 // HostPlan is what one host shall run; every host of an environment runs the
@@ -23,6 +26,11 @@ type HostPlan struct {
 	Network       string
 	NetworkLabels map[string]string
 	Containers    []PlannedContainer // in the order they start
+	// Shared are the parts that belong to no colour, in the order they start. Both
+	// colours reach them through SharedNetwork.
+	Shared        []PlannedContainer
+	SharedNetwork string
+	SharedLabels  map[string]string
 }
 
 // PlannedContainer is one container to be, and what has to be up before it.
@@ -42,16 +50,63 @@ func PlanHost(s *Spec, env Environment, p Placement) HostPlan {
 		Network:       baseName(s.Service, p.Target),
 		NetworkLabels: targetLabels(s.Service, p.Target),
 	}
+	shared := planShared(s, &plan, p)
 	for _, part := range s.Parts {
+		if part.Shared {
+			continue
+		}
 		replicas := 1
 		if part.Name == s.Routed {
 			replicas = env.Replicas
 		}
 		for n := 1; n <= replicas; n++ {
-			plan.Containers = append(plan.Containers, planContainer(s, part, p, n))
+			plan.Containers = append(plan.Containers, planContainer(s, part, p, n, shared))
 		}
 	}
 	return plan
+}
+
+// planShared plans the parts that belong to the environment, and answers the
+// networks through which the others reach them.
+func planShared(s *Spec, plan *HostPlan, p Placement) []string {
+	for _, part := range s.Parts {
+		if part.Shared {
+			plan.Shared = append(plan.Shared, planSharedPart(s, part, p))
+		}
+	}
+	if len(plan.Shared) == 0 {
+		return nil
+	}
+	plan.SharedNetwork = sharedName(s.Service, p.Target.Environment)
+	plan.SharedLabels = sharedLabels(s.Service, p.Target.Environment)
+	return []string{plan.SharedNetwork}
+}
+
+// sharedName begins the names of what belongs to an environment and to no colour.
+func sharedName(service, environment string) string { return service + "-" + environment + "-shared" }
+
+func sharedLabels(service, environment string) map[string]string {
+	return map[string]string{
+		catalog.LabelService: service, catalog.LabelEnvironment: environment, catalog.LabelScope: catalog.ScopeShared,
+	}
+}
+
+// planSharedPart is a container that no deployment owns: its labels name none, so
+// that it is the same from one to the next.
+func planSharedPart(s *Spec, part Part, p Placement) PlannedContainer {
+	base := sharedName(s.Service, p.Target.Environment)
+	c := PlannedContainer{Part: part.Name, After: part.After, ContainerSpec: specOf(part, p, base)}
+	c.Name = fmt.Sprintf("%s-%s-1", base, part.Name)
+	c.Labels = sharedLabels(s.Service, p.Target.Environment)
+	for k, v := range part.Labels {
+		if !isOwnLabel(k) {
+			c.Labels[k] = v
+		}
+	}
+	c.Labels[catalog.LabelPart] = part.Name
+	c.Labels[catalog.ServiceIgnore] = strconv.FormatBool(true)
+	c.Labels[catalog.LabelSpec] = digest(c.ContainerSpec)
+	return c
 }
 
 // baseName begins the names of everything that belongs to a target.
@@ -71,29 +126,52 @@ func targetLabels(service string, t catalog.Target) map[string]string {
 	return labels
 }
 
-func planContainer(s *Spec, part Part, p Placement, n int) PlannedContainer {
+func planContainer(s *Spec, part Part, p Placement, n int, also []string) PlannedContainer {
 	base := baseName(s.Service, p.Target)
 	c := PlannedContainer{
 		Part: part.Name, Routed: part.Name == s.Routed, Once: part.Once, After: part.After,
-		ContainerSpec: catalog.ContainerSpec{
-			Name:       fmt.Sprintf("%s-%s-%d", base, part.Name, n),
-			Image:      part.Image,
-			Entrypoint: part.Entrypoint,
-			Command:    part.Command,
-			Env:        maps.Clone(part.Env),
-			Ports:      part.Ports,
-			Network:    base,
-			Hostnames:  []string{part.Name},
-			Restart:    part.Restart,
-			StopGrace:  part.StopGrace,
-			User:       part.User,
-			WorkingDir: part.WorkingDir,
-			Volumes:    planVolumes(part, base),
-		},
+		ContainerSpec: specOf(part, p, base),
 	}
+	c.Name = fmt.Sprintf("%s-%s-%d", base, part.Name, n)
+	c.Also = also
 	c.Labels = planLabels(s, part, p)
 	c.Labels[catalog.LabelSpec] = digest(withoutDeployment(c.ContainerSpec))
 	return c
+}
+
+// specOf is what a part's containers have in common.
+func specOf(part Part, p Placement, base string) catalog.ContainerSpec {
+	return catalog.ContainerSpec{
+		Image:      imageOf(part, p.Images),
+		Entrypoint: part.Entrypoint,
+		Command:    part.Command,
+		Env:        maps.Clone(part.Env),
+		Ports:      part.Ports,
+		Network:    base,
+		Hostnames:  []string{part.Name},
+		Files:      filesOf(part, p.Target.Environment),
+		Restart:    part.Restart,
+		StopGrace:  part.StopGrace,
+		User:       part.User,
+		WorkingDir: part.WorkingDir,
+		Volumes:    planVolumes(part, base),
+	}
+}
+
+// imageOf is what a part runs: what it is pinned to, else what the file says.
+func imageOf(part Part, pinned map[string]string) string {
+	if image := pinned[part.Name]; isPinned(image) {
+		return image
+	}
+	return part.Image
+}
+
+// filesOf are the secrets and configs of a part in an environment.
+func filesOf(part Part, environment string) []catalog.File {
+	if files, ok := part.Files[environment]; ok {
+		return files
+	}
+	return part.Files[""]
 }
 
 func planVolumes(part Part, base string) []catalog.Volume {

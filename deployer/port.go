@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"teal/catalog"
@@ -15,14 +16,26 @@ type Host interface {
 	Name() string
 	// Ping tells whether the host answers.
 	Ping(ctx context.Context) error
-	// Pull makes the image available and answers its digest; an image that is
-	// there already is fine.
+	// Info is what the host tells of itself and of the machine it is on.
+	Info(ctx context.Context) (catalog.Machine, error)
+	// Pull makes the image available and answers its id; an image that is there
+	// already is fine.
 	Pull(ctx context.Context, image string) (digest string, err error)
+	// Image is an image as the host has it; one that it has not is
+	// catalog.ErrNoImage.
+	Image(ctx context.Context, ref string) (catalog.Image, error)
+	// Images are those with a tag or a digest of a repository, which is an image's
+	// name without them: "registry:5000/shop-api".
+	Images(ctx context.Context, repository string) ([]catalog.Image, error)
+	// RemoveImage removes an image with all its names; one that is gone already is
+	// fine, one that a container is made from is catalog.ErrInUse.
+	RemoveImage(ctx context.Context, id string) error
 	// EnsureNetwork makes a private network unless it exists.
 	EnsureNetwork(ctx context.Context, name string, labels map[string]string) error
 	// RemoveNetwork removes a network; one that is gone already is fine.
 	RemoveNetwork(ctx context.Context, name string) error
-	// Create makes a container without starting it. A name that is taken is
+	// Create makes a container without starting it, in its networks and with its
+	// files, or leaves nothing behind. A name that is taken is
 	// catalog.ErrNameTaken.
 	Create(ctx context.Context, spec catalog.ContainerSpec) (id string, err error)
 	// Start starts a container; one that runs already is fine.
@@ -30,6 +43,10 @@ type Host interface {
 	// Stop asks a container to end and kills it after grace; one that is stopped
 	// already is fine.
 	Stop(ctx context.Context, id string, grace time.Duration) error
+	// Wait waits until a container has ended, for good where it is restarted, and
+	// answers the exit code of its last run. It answers at once for one that does
+	// not run.
+	Wait(ctx context.Context, id string) (exitCode int, err error)
 	// Rename gives a container another name.
 	Rename(ctx context.Context, id, name string) error
 	// Remove removes a stopped container; one that is gone already is fine.
@@ -38,6 +55,10 @@ type Host interface {
 	List(ctx context.Context, labels map[string]string) ([]catalog.Container, error)
 	// Logs is the last lines a container wrote.
 	Logs(ctx context.Context, id string, lines int) (string, error)
+	// Follow copies to out what a container writes, after the last lines that it
+	// has written before, or all of them when lines is negative. It ends with the
+	// container, or with ctx, whose error it answers then.
+	Follow(ctx context.Context, id string, lines int, out io.Writer) error
 }
 
 // Store is what the deployer needs of Consul. It is safe for concurrent use.
@@ -49,6 +70,11 @@ type Store interface {
 	// Flip changes an alias whole or not at all and answers its new index. It
 	// fails with catalog.ErrMoved, ErrLockLost or ErrUnhealthy.
 	Flip(ctx context.Context, f catalog.Flip) (index uint64, err error)
+	// FlipTogether makes several flips, of one alias each, whole or not at all and
+	// answers the index that all of them have. It fails as Flip does, in a sentence
+	// that names the service, and with catalog.ErrTooManyChecks when they are too
+	// many for one transaction.
+	FlipTogether(ctx context.Context, flips []catalog.Flip) (index uint64, err error)
 	// Lock takes the deployment lock. The channel closes when it is lost. It
 	// fails with catalog.ErrLocked, in a sentence that names the holder.
 	Lock(ctx context.Context, service, environment string, rec catalog.LockRecord) (session string, lost <-chan struct{}, err error)
@@ -60,6 +86,12 @@ type Store interface {
 	PutDeployment(ctx context.Context, d catalog.Deployment, session string) error
 	// Deployments lists the recorded deployments, the oldest first.
 	Deployments(ctx context.Context, service, environment string) ([]catalog.Deployment, error)
+	// Decide writes somebody's word about a deployment; a later word replaces an
+	// earlier one. It is refused, in a sentence, when the deployment has no record
+	// or has ended, and when it is to be approved after it was aborted.
+	Decide(ctx context.Context, service, environment, id string, d catalog.Decision) error
+	// Decision is the last word about a deployment; false when there is none.
+	Decision(ctx context.Context, service, environment, id string) (catalog.Decision, bool, error)
 	// PutRelease writes what a target holds.
 	PutRelease(ctx context.Context, service string, t catalog.Target, r catalog.Release, session string) error
 	// DeleteRelease forgets what a target holds.
@@ -71,7 +103,21 @@ type Store interface {
 	UpdateServiceConfig(ctx context.Context, service string, change func(catalog.ServiceConfig) catalog.ServiceConfig) error
 	// Routers lists the living routers.
 	Routers(ctx context.Context) ([]catalog.RouterRecord, error)
+	// Hosts lists the Docker hosts that registrators have told of, by node, those
+	// that are gone too until somebody deletes their keys.
+	Hosts(ctx context.Context) ([]catalog.HostRecord, error)
 }
 
 // Fleet asks routers what they see; fleet.Client does over their admin API.
 type Fleet = fleet.Asker
+
+// Registry is where images lie. It is safe for concurrent use.
+type Registry interface {
+	// Digest is the image that a name means at its registry now, pinned:
+	// "registry:5000/shop@sha256:…". It fails with catalog.ErrNoImage when the
+	// registry has none of that name.
+	Digest(ctx context.Context, image string) (pinned string, err error)
+	// Copy brings the very same image to another name, in another registry perhaps,
+	// and answers it pinned.
+	Copy(ctx context.Context, from, to string) (pinned string, err error)
+}

@@ -13,7 +13,19 @@ type Event struct {
 	State     catalog.DeploymentState // where the deployment stands; empty for a rollback or flip
 	Host      string                  // empty when it is about no host
 	Container string                  // its name; empty when it is about none
-	Text      string                  // a sentence without a full stop
+	Text      string                  // a sentence without a full stop; printable
+
+	// What is deployed; all empty where an event does not say.
+	Service string
+	Target  catalog.Target
+	Release string
+
+	// Check is the check that it is about, of the container, else of the host;
+	// empty when it is about none.
+	Check string
+	// Health is how the container or its check is; empty where an event does not
+	// say.
+	Health catalog.Health
 }
 
 // EventKind tells events apart that are rendered differently.
@@ -35,6 +47,7 @@ func (d *Deployer) tell(e Event) {
 		return
 	}
 	e.At = d.opt.Now()
+	e.Text = Printable(e.Text)
 	d.telling.Lock()
 	defer d.telling.Unlock()
 	d.opt.Progress(e)

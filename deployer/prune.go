@@ -80,7 +80,7 @@ func (d *Deployer) pruneEnvironment(ctx context.Context, req PruneRequest, env s
 		p.tell()
 		return nil
 	}
-	ctx, lock, err := d.lock(ctx, req.Service, env, pruneHolder)
+	ctx, lock, err := d.lock(ctx, req.Service, env, pruneHolder, 0)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func TestPruneKeepsTheNewestAndWhatIsNeeded(t *testing.T) {
 
 	require.Empty(t, w.prune(t, deployer.PruneRequest{Keep: 2}).Deployments, "once more")
 	require.Empty(t, w.prune(t, deployer.PruneRequest{Keep: 1, Environment: "integration"}).Deployments)
-	_, err := w.deployer().Rollback(t.Context(), "web", "production")
+	_, err := w.deployer().Rollback(t.Context(), "web", "production", false)
 	require.NoError(t, err)
 }
 

@@ -12,11 +12,17 @@ import (
 // reader takes values out of a resolved file and gathers what is wrong with
 // them, with the line each stands on.
 type reader struct {
-	file   string
-	source source
-	issues []Issue // what is wrong
+	file      string
+	source    source
+	variables map[string]string
+	// origins are where environments have their own secrets and configs from, by
+	// environment and key.
+	origins map[string]map[string]origin
+	issues  []Issue // what is wrong
 	// warnings are what is asked for and will not be done.
 	warnings []Issue
+	// missing are the secrets and configs that environments need and can't have here.
+	missing []Issue
 }
 
 // field is one value of the file and where it lies.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"teal/catalog"
@@ -28,15 +29,21 @@ type Flipped struct {
 // Rollback points an environment back at its standby colour. It needs no lock
 // and nothing but Consul while the standby runs; a deployment under way notices
 // that it was overtaken and gives way. A stopped standby is started and checked
-// first.
-func (d *Deployer) Rollback(ctx context.Context, service, environment string) (Flipped, error) {
+// first. After a task that can't be taken back it takes force. What keeps it from
+// going back is a *Failure with the outcome catalog.RollbackFailed.
+func (d *Deployer) Rollback(ctx context.Context, service, environment string, force bool) (Flipped, error) {
 	s, err := d.opt.Store.Service(ctx, service)
 	if err != nil {
 		return Flipped{}, fmt.Errorf("read service %s: %w", service, err)
 	}
 	alias, standby, err := chooseStandby(s, environment)
 	if err != nil {
-		return Flipped{}, fmt.Errorf("roll %s in %s back: %w", service, environment, err)
+		return Flipped{}, rollbackFailure(service, alias, fmt.Errorf("roll %s in %s back: %w", service, environment, err))
+	}
+	if !force {
+		if err := d.mayRollBack(ctx, s, alias); err != nil {
+			return Flipped{}, rollbackFailure(service, alias, err)
+		}
 	}
 	if !hasPassing(s, standby) {
 		if s, err = d.revive(ctx, s, standby); err != nil {
@@ -52,19 +59,38 @@ func (d *Deployer) Rollback(ctx context.Context, service, environment string) (F
 
 func rollbackFailure(service string, alias catalog.Alias, err error) error {
 	f := &Failure{
-		Stage: catalog.Flipping, Outcome: catalog.Failed, BeforeFlip: true, Err: err,
-		Reason: fmt.Sprintf("%s of %s was not rolled back and still points at %s: %s", alias.Name, service, alias.Value, err),
+		Stage: catalog.RollingBack, Outcome: catalog.RollbackFailed, BeforeFlip: true, Err: err,
+		Reason: fmt.Sprintf("%s of %s was not rolled back and still points at %s: %s", alias.Name, service, orNothing(alias.Value), err),
 	}
 	var inner *Failure
 	if errors.As(err, &inner) {
 		f.Checks, f.Logs = inner.Checks, inner.Logs
-		f.Reason = fmt.Sprintf("%s of %s was not rolled back and still points at %s: %s", alias.Name, service, alias.Value, inner.Reason)
+		f.Reason = fmt.Sprintf("%s of %s was not rolled back and still points at %s: %s", alias.Name, service, orNothing(alias.Value), inner.Reason)
 	}
 	if errors.Is(err, catalog.ErrMoved) {
-		f.Outcome = catalog.Superseded
 		f.Reason = fmt.Sprintf("somebody else moved %s of %s at the same moment; see what it points at now: %s", alias.Name, service, err)
 	}
 	return f
+}
+
+// mayRollBack is why going back takes force: the release that is live has done
+// something that can't be taken back.
+func (d *Deployer) mayRollBack(ctx context.Context, s *catalog.Service, alias catalog.Alias) error {
+	live, ok := alias.Value.Single()
+	if !ok {
+		return nil // a split: the old release serves beside the new one
+	}
+	all, err := d.opt.Store.Deployments(ctx, s.Name, live.Environment)
+	if err != nil {
+		return nil // going back needs nothing but the alias
+	}
+	for _, record := range all {
+		names := irreversible(record)
+		if record.ID == s.Releases[live].Deployment && len(names) > 0 {
+			return fmt.Errorf("what %s did for release %s can't be taken back, so nobody knows whether the old release can live with it; to go back all the same, use --force", strings.Join(names, " and "), record.Release)
+		}
+	}
+	return nil
 }
 
 // chooseStandby is the colour that a rollback of an environment goes to. It is
@@ -107,26 +133,21 @@ func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catal
 	if err != nil {
 		return nil, err
 	}
-	hosts, unreachable := d.reach(ctx, endpoints)
+	p, unreachable := d.recordedPlatform(ctx, endpoints)
 	if unreachable != nil {
-		d.tell(Event{Kind: Note, Text: fmt.Sprintf("some hosts of %s do not answer and are left out: %s", standby, unreachable)})
+		d.tell(Event{Kind: Note, Service: s.Name, Text: fmt.Sprintf("some hosts of %s do not answer and are left out: %s", standby, unreachable)})
 	}
-	if len(hosts) == 0 {
+	if used, _ := p.places(); len(used) == 0 {
 		return nil, errors.Join(fmt.Errorf("%s has no passing instance and none of its hosts answers", standby), unreachable)
 	}
-	want := 0
-	release := s.Releases[standby]
-	for _, h := range hosts {
-		started, err := d.reviveOn(ctx, h, s.Name, standby, release)
-		if err != nil {
-			return nil, fmt.Errorf("host %s: %w", h.Name(), err)
-		}
-		want += started
+	want, err := p.revive(ctx, s.Name, standby, s.Releases[standby])
+	if err != nil {
+		return nil, err
 	}
 	if want == 0 {
 		return nil, fmt.Errorf("%s has no passing instance and no container that could be started; deploy the release you want", standby)
 	}
-	return d.awaitPassing(ctx, s.Name, standby, want)
+	return d.awaitRevived(ctx, s.Name, standby, want)
 }
 
 // lastHosts are the hosts of the last deployment that brought a release to a
@@ -144,30 +165,8 @@ func (d *Deployer) lastHosts(ctx context.Context, service string, t catalog.Targ
 	return nil, fmt.Errorf("%s has no passing instance, and no deployment tells where it ran; start it by hand or deploy the release you want", t)
 }
 
-// reviveOn starts what a host holds of a release and answers how many instances
-// that makes.
-func (d *Deployer) reviveOn(ctx context.Context, h host, service string, t catalog.Target, release catalog.Release) (int, error) {
-	cs, err := listTarget(ctx, h, service, t)
-	if err != nil {
-		return 0, err
-	}
-	cs = slices.DeleteFunc(cs, func(c catalog.Container) bool {
-		return release.ID != "" && c.Labels[catalog.LabelRelease] != release.ID
-	})
-	if err := restart(ctx, h, cs, ""); err != nil {
-		return 0, err
-	}
-	instances := 0
-	for _, c := range cs {
-		if c.Labels[catalog.ServiceIgnore] == "" {
-			instances++
-			d.tell(Event{Kind: Step, Host: h.Name(), Container: c.Name, Text: "started the standby again"})
-		}
-	}
-	return instances, nil
-}
-
-func (d *Deployer) awaitPassing(ctx context.Context, service string, t catalog.Target, want int) (*catalog.Service, error) {
+// awaitRevived waits until the instances of a target pass that was started again.
+func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.Target, want int) (*catalog.Service, error) {
 	deadline := d.opt.Now().Add(DefaultTimeout)
 	for {
 		s, err := d.opt.Store.Service(ctx, service)

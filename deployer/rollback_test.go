@@ -18,7 +18,7 @@ var (
 func TestRollbackToRunningStandby(t *testing.T) {
 	w := twoReleases(t)
 	created := w.created
-	done, err := w.deployer().Rollback(t.Context(), "web", "production")
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
 
 	require.NoError(t, err)
 	require.Equal(t, "green-production", done.From.String())
@@ -31,7 +31,7 @@ func TestRollbackToRunningStandby(t *testing.T) {
 	require.Equal(t, catalog.Standby, w.release(t, "green-production").State)
 	require.Equal(t, created, w.created)
 
-	done, err = w.deployer().Rollback(t.Context(), "web", "production")
+	done, err = w.deployer().Rollback(t.Context(), "web", "production", false)
 	require.NoError(t, err, "and forth again")
 	require.Equal(t, "green-production", done.To.String())
 }
@@ -41,7 +41,7 @@ func TestRollbackStartsAStoppedStandby(t *testing.T) {
 	w.stopAll("a", blue)
 	w.stopAll("b", blue)
 	w.deaf["b"] = true
-	done, err := w.deployer().Rollback(t.Context(), "web", "production")
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
 
 	require.NoError(t, err, "with the hosts that answer")
 	require.Equal(t, "blue-production", done.To.String())
@@ -53,7 +53,7 @@ func TestRollbackOfAStandbyThatNoHostHas(t *testing.T) {
 	w.stopAll("a", blue)
 	w.stopAll("b", blue)
 	w.deaf["a"], w.deaf["b"] = true, true
-	_, err := w.deployer().Rollback(t.Context(), "web", "production")
+	_, err := w.deployer().Rollback(t.Context(), "web", "production", false)
 	f := failure(t, err)
 	require.Contains(t, f.Reason, "none of its hosts answers")
 	require.True(t, f.BeforeFlip)
@@ -63,15 +63,15 @@ func TestRollbackOfAStandbyThatNoHostHas(t *testing.T) {
 func TestRollbackWithNothingToGoBackTo(t *testing.T) {
 	w := newWorld()
 	d := w.deployer()
-	_, err := d.Rollback(t.Context(), "web", "production")
+	_, err := d.Rollback(t.Context(), "web", "production", false)
 	require.ErrorContains(t, err, "nothing was ever deployed there")
 
 	w.deploy(t, "r1")
-	_, err = d.Rollback(t.Context(), "web", "production")
+	_, err = d.Rollback(t.Context(), "web", "production", false)
 	require.ErrorContains(t, err, "green-production holds no release")
 
 	w.setAlias("integration", "integration")
-	_, err = d.Rollback(t.Context(), "web", "integration")
+	_, err = d.Rollback(t.Context(), "web", "integration", false)
 	require.ErrorContains(t, err, "no other colour to go back to")
 }
 
@@ -80,7 +80,7 @@ func TestRollbackDuringADeploymentIsRefused(t *testing.T) {
 	var rollback error
 	w.on = func(op, arg string) error {
 		if op == "deployment" && arg == string(catalog.Checking) {
-			_, rollback = w.deployer().Rollback(t.Context(), "web", "production")
+			_, rollback = w.deployer().Rollback(t.Context(), "web", "production", false)
 		}
 		return nil
 	}
@@ -96,9 +96,9 @@ func TestRollbackThatLoses(t *testing.T) {
 		}
 		return nil
 	}
-	_, err := w.deployer().Rollback(t.Context(), "web", "production")
+	_, err := w.deployer().Rollback(t.Context(), "web", "production", false)
 	require.ErrorIs(t, err, catalog.ErrMoved)
-	require.Equal(t, catalog.Superseded, failure(t, err).Outcome)
+	require.Equal(t, catalog.RollbackFailed, failure(t, err).Outcome)
 }
 
 func TestFlipToASplit(t *testing.T) {
@@ -153,7 +153,7 @@ func TestRoutersThatLagAreNoted(t *testing.T) {
 	w := twoReleases(t)
 	lag := &laggingRouters{world: w}
 	d := deployer.New(deployer.Options{Store: lag, Connect: w.connect, Poll: time.Millisecond, Acknowledge: 10 * time.Millisecond})
-	done, err := d.Rollback(t.Context(), "web", "production")
+	done, err := d.Rollback(t.Context(), "web", "production", false)
 	require.NoError(t, err)
 	require.Len(t, done.Notes, 1)
 	require.Contains(t, done.Notes[0], "routers slow have not applied the flip")

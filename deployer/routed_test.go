@@ -37,7 +37,7 @@ func TestEveryRouterIsAskedBeforeAFlip(t *testing.T) {
 	require.Equal(t, []string{"r1", "r2", "flip"}, (*asked)[:3])
 
 	asked = w.lookedBeforeFlip()
-	done, err := w.deployer().Rollback(t.Context(), "web", "production")
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
 	require.NoError(t, err)
 	require.Empty(t, done.Notes)
 	require.Equal(t, []string{"r1", "r2", "flip"}, *asked)
@@ -60,7 +60,7 @@ func TestAFlipWaitsForARouterThatHasNotSeenTheInstances(t *testing.T) {
 		}
 		return nil
 	}
-	done, err := w.deployer().Rollback(t.Context(), "web", "production")
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
 	require.NoError(t, err)
 	require.Empty(t, done.Notes)
 	require.False(t, flippedBlind)
@@ -70,7 +70,7 @@ func TestAFlipDoesNotWaitForEver(t *testing.T) {
 	w := twoReleases(t)
 	w.blind["r1"] = true
 	began := time.Now()
-	done, err := w.deployer().Rollback(t.Context(), "web", "production")
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
 	require.NoError(t, err)
 	require.Equal(t, "blue-production", w.alias("production"))
 	require.Len(t, done.Notes, 1)
@@ -90,7 +90,7 @@ func TestARouterThatDoesNotAnswerIsNotWaitedFor(t *testing.T) {
 		}
 		return nil
 	}
-	done, err := w.deployer().Rollback(t.Context(), "web", "production")
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
 	require.NoError(t, err)
 	require.Len(t, done.Notes, 1)
 	require.Contains(t, done.Notes[0], "router r1 does not tell whether it knows the instances that are flipped to: connection refused")

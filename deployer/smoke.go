@@ -34,7 +34,7 @@ func (r *run) smoke(ctx context.Context) error {
 		if err := askAll(ctx, door, r.spec.Gates.Smoke); err != nil {
 			return err
 		}
-		r.step(host{}, "", "all smoke tests pass through %s", door.through)
+		r.step("all smoke tests pass through %s", door.through)
 		return nil
 	})
 }

@@ -107,11 +107,16 @@ type Environment struct {
 	// Keep is how many releases stay on the hosts and in the records, live and
 	// standby among them; 0 for DefaultKeep.
 	Keep int `json:",omitzero"`
+	// Missing is which secrets and configs it needs and could not be read, a sentence
+	// each. A deployment to it does not begin.
+	Missing []string `json:"-"`
 	// Coloured environments have two targets and flip between them. In an
 	// uncoloured one the containers are replaced in place, with a short outage.
 	Coloured bool
 	// Weights are those of the instances on hosts that have one, by endpoint.
 	Weights map[string]int `json:",omitempty"`
+	// Override is what the environment says otherwise than the file in general.
+	Override Override `json:",omitzero"`
 
 	// What leads to the environment's own alias; nil for what the file says in
 	// general.
@@ -156,6 +161,22 @@ type Part struct {
 	Files map[string][]catalog.File `json:",omitempty"`
 	// Once tells that others wait for the part to complete: it may exit with 0.
 	Once bool
+}
+
+// MarshalJSON writes the part with digests of its files in the place of what they
+// hold, as that may be secret.
+func (p Part) MarshalJSON() ([]byte, error) {
+	type plain Part // without this method
+	sealed := map[string][]sealedFile{}
+	for env, files := range p.Files {
+		for _, f := range files {
+			sealed[env] = append(sealed[env], seal(f))
+		}
+	}
+	return json.Marshal(struct {
+		plain
+		Files map[string][]sealedFile `json:",omitempty"`
+	}{plain(p), sealed})
 }
 
 // PartVolume is a mount of a part. A shared one has the name it has on the host;

@@ -5,15 +5,32 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"teal/catalog"
 )
 
-// test holds the new release to the gates of the file. No user's requests go
-// there yet, but for an environment without colours.
+// tests tells whether anything is to be done between the checks and the flip.
+func (r *run) tests() bool { return !r.spec.Gates.none() || len(r.spec.Tasks) > 0 }
+
+// testsNamed names what that is.
+func (r *run) testsNamed() string {
+	var all []string
+	for _, t := range r.spec.Tasks {
+		all = append(all, "task "+t.Name)
+	}
+	if !r.spec.Gates.none() {
+		all = append(all, r.spec.Gates.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// test asks the others first, as a task may be one that can't be taken back, then
+// runs the tasks and holds the new release to the gates of the file. No user's
+// requests go there yet, but for an environment without colours.
 func (r *run) test(ctx context.Context) error {
-	for _, gate := range []func(context.Context) error{r.smoke, r.askOutside, r.runTest} {
+	for _, gate := range []func(context.Context) error{r.askOutside, r.runTasks, r.smoke, r.runTest} {
 		if err := gate(ctx); err != nil {
 			return err
 		}
@@ -28,7 +45,7 @@ func (r *run) stillPassing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !now.complete(r.want()) {
+	if !now.complete(r.platform.instances(r.work())) {
 		return r.check(ctx)
 	}
 	r.guards = now.passing
@@ -50,7 +67,7 @@ func (r *run) persist(ctx context.Context, within, pause time.Duration, try func
 			return context.Cause(ctx)
 		case last == nil || bound.Err() == nil: // else it is the end of the time that was in the way
 			if last == nil || last.Error() != err.Error() {
-				r.step(host{}, "", "not yet: %s", err)
+				r.step("not yet: %s", err)
 			}
 			last = err
 		}

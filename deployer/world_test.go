@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -27,6 +28,8 @@ type world struct {
 	index       uint64
 	containers  map[string][]*catalog.Container // by host
 	networks    map[string]map[string]bool      // by host
+	kept        map[string][]string             // images without a container, by host
+	unkept      map[string]map[string]bool      // images that were removed, by host
 	aliases     map[string]catalog.Alias
 	flips       map[string]catalog.FlipRecord
 	releases    map[catalog.Target]catalog.Release
@@ -38,6 +41,8 @@ type world struct {
 	holder      string
 	lost        chan struct{}
 	routers     []catalog.RouterRecord
+	hosts       []catalog.HostRecord
+	decisions   map[string]catalog.Decision // by deployment
 	inFlight    map[catalog.Target]int
 	deaf        map[string]bool // hosts that do not answer
 	blind       map[string]bool // routers that know of no instance
@@ -56,6 +61,7 @@ func newWorld() *world {
 		aliases: map[string]catalog.Alias{}, flips: map[string]catalog.FlipRecord{},
 		releases: map[catalog.Target]catalog.Release{}, deployments: map[string]catalog.Deployment{},
 		inFlight: map[catalog.Target]int{}, deaf: map[string]bool{}, blind: map[string]bool{},
+		decisions: map[string]catalog.Decision{}, kept: map[string][]string{}, unkept: map[string]map[string]bool{},
 		routers: []catalog.RouterRecord{{ID: "r1"}},
 	}
 }
@@ -191,39 +197,114 @@ func (w *world) Service(ctx context.Context, name string) (*catalog.Service, err
 }
 
 func (w *world) Flip(ctx context.Context, f catalog.Flip) (uint64, error) {
-	if err := w.before(ctx, "flip", f.Alias); err != nil {
-		return 0, err
+	return w.FlipTogether(ctx, []catalog.Flip{f})
+}
+
+func (w *world) FlipTogether(ctx context.Context, flips []catalog.Flip) (uint64, error) {
+	for _, f := range flips {
+		if err := w.before(ctx, "flip", f.Alias); err != nil {
+			return 0, err
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.aliases[f.Alias].Index != f.From.Index {
-		return 0, fmt.Errorf("%s is %s now: %w", f.Alias, w.aliases[f.Alias].Value, catalog.ErrMoved)
-	}
-	if f.LockSession != "" && w.holder != f.LockSession {
-		return 0, fmt.Errorf("flip: %w", catalog.ErrLockLost)
-	}
-	for _, g := range f.Guards {
-		if !slices.ContainsFunc(w.instances(), func(i catalog.Instance) bool { return i.ID == g.ID && i.Routable() }) {
-			return 0, fmt.Errorf("%s: %w", g.ID, catalog.ErrUnhealthy)
+	for _, f := range flips {
+		if err := w.mayFlip(f); err != nil {
+			return 0, err
 		}
 	}
-	if w.aliases[f.Alias].Value.String() == f.To.String() {
-		panic("Consul does not count the same value as a change")
-	}
 	w.index++
-	w.aliases[f.Alias] = catalog.Alias{Name: f.Alias, Value: f.To, Index: w.index}
-	record := f.Record()
-	record.Index = w.index
-	w.flips[f.Alias] = record
-	maps.Copy(w.releases, f.Releases)
-	if f.Deployment != nil {
-		w.deployments[f.Deployment.ID] = *f.Deployment
-		w.wrote = append(w.wrote, f.Deployment.State)
+	for _, f := range flips {
+		w.flip(f)
 	}
 	for n := range w.routers {
 		w.routers[n].Applied = w.index
 	}
 	return w.index, nil
+}
+
+// aliasName is how an alias is called in the world: those of other services
+// than web with their service.
+func aliasName(service, alias string) string {
+	if service == "web" {
+		return alias
+	}
+	return service + "/" + alias
+}
+
+// mayFlip is why a flip is refused. The caller holds mu.
+func (w *world) mayFlip(f catalog.Flip) error {
+	now := w.aliases[aliasName(f.Service, f.Alias)]
+	if now.Index != f.From.Index {
+		return fmt.Errorf("%s of %s is %s now: %w", f.Alias, f.Service, now.Value, catalog.ErrMoved)
+	}
+	if f.LockSession != "" && w.holder != f.LockSession {
+		return fmt.Errorf("flip %s: %w", f.Service, catalog.ErrLockLost)
+	}
+	for _, g := range f.Guards {
+		if !slices.ContainsFunc(w.instances(), func(i catalog.Instance) bool { return i.ID == g.ID && i.Routable() }) {
+			return fmt.Errorf("%s: %w", g.ID, catalog.ErrUnhealthy)
+		}
+	}
+	if now.Value.String() == f.To.String() {
+		panic("Consul does not count the same value as a change")
+	}
+	return nil
+}
+
+// flip writes what a flip writes, at the world's index. The caller holds mu.
+func (w *world) flip(f catalog.Flip) {
+	name := aliasName(f.Service, f.Alias)
+	w.aliases[name] = catalog.Alias{Name: f.Alias, Value: f.To, Index: w.index}
+	record := f.Record()
+	record.Index = w.index
+	w.flips[name] = record
+	if f.Service == "web" { // the releases of others are nobody's concern
+		maps.Copy(w.releases, f.Releases)
+	}
+	if f.Deployment != nil {
+		w.deployments[f.Deployment.ID] = *f.Deployment
+		w.wrote = append(w.wrote, f.Deployment.State)
+	}
+}
+
+func (w *world) Hosts(ctx context.Context) ([]catalog.HostRecord, error) {
+	if err := w.before(ctx, "hosts", ""); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.hosts), nil
+}
+
+func (w *world) Decide(ctx context.Context, service, env, id string, d catalog.Decision) error {
+	if err := w.before(ctx, "decide", string(d.Verdict)); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch about, ok := w.deployments[id]; {
+	case !ok:
+		return fmt.Errorf("decide %s: there is no such deployment", id)
+	case about.State.Ended():
+		return fmt.Errorf("decide %s: it has ended: %s", id, about.State)
+	case d.Verdict == catalog.Approve && w.decisions[id].Verdict == catalog.Abort:
+		return fmt.Errorf("decide %s: it is being aborted", id)
+	}
+	w.index++
+	d.Index = w.index
+	w.decisions[id] = d
+	return nil
+}
+
+func (w *world) Decision(ctx context.Context, service, env, id string) (catalog.Decision, bool, error) {
+	if err := w.before(ctx, "decision", id); err != nil {
+		return catalog.Decision{}, false, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d, ok := w.decisions[id]
+	return d, ok, nil
 }
 
 func (w *world) Lock(ctx context.Context, service, env string, rec catalog.LockRecord) (string, <-chan struct{}, error) {
@@ -383,11 +464,84 @@ func (e engine) Ping(ctx context.Context) error {
 	return nil
 }
 
+func (e engine) Info(ctx context.Context) (catalog.Machine, error) {
+	return catalog.Machine{Cores: 2, Memory: 1 << 30, Docker: "1"}, e.before(ctx, "info", e.name)
+}
+
 func (e engine) Pull(ctx context.Context, image string) (string, error) {
 	if strings.Contains(image, "missing") {
 		return "", errors.New("no such image")
 	}
-	return "sha256:" + image, e.before(ctx, "pull", image)
+	if err := e.before(ctx, "pull", image); err != nil {
+		return "", err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.unkept[e.name], image)
+	return "sha256:" + image, nil
+}
+
+// Image knows every image that is not called missing, under its own name and,
+// unless it is called local, under its digest in a registry.
+func (e engine) Image(ctx context.Context, ref string) (catalog.Image, error) {
+	if err := e.before(ctx, "image", ref); err != nil {
+		return catalog.Image{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if strings.Contains(ref, "missing") || e.unkept[e.name][ref] {
+		return catalog.Image{}, fmt.Errorf("image %s: %w", ref, catalog.ErrNoImage)
+	}
+	return imageOf(ref), nil
+}
+
+func imageOf(ref string) catalog.Image {
+	image := catalog.Image{ID: "sha256:" + ref, Tags: []string{ref}, Created: time.Unix(1, 0), Size: 1 << 20}
+	if !strings.Contains(ref, "local") {
+		name, _, _ := strings.Cut(ref, ":")
+		image.Digests = []string{name + "@sha256:" + ref}
+	}
+	return image
+}
+
+// Images are those that containers of the host are made from, and those kept.
+func (e engine) Images(ctx context.Context, repository string) ([]catalog.Image, error) {
+	if err := e.before(ctx, "images", repository); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	refs := slices.Clone(e.kept[e.name])
+	for _, c := range e.containers[e.name] {
+		refs = append(refs, c.Image)
+	}
+	slices.Sort(refs)
+	var all []catalog.Image
+	for _, ref := range slices.Compact(refs) {
+		if name, _, _ := strings.Cut(ref, ":"); name == repository && !e.unkept[e.name][ref] {
+			all = append(all, imageOf(ref))
+		}
+	}
+	return all, nil
+}
+
+func (e engine) RemoveImage(ctx context.Context, id string) error {
+	if err := e.before(ctx, "remove-image", id); err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	ref := strings.TrimPrefix(id, "sha256:")
+	for _, c := range e.containers[e.name] {
+		if c.Image == ref {
+			return fmt.Errorf("remove image %s: %w by %s", id, catalog.ErrInUse, c.Name)
+		}
+	}
+	if e.unkept[e.name] == nil {
+		e.unkept[e.name] = map[string]bool{}
+	}
+	e.unkept[e.name][ref] = true
+	return nil
 }
 
 func (e engine) EnsureNetwork(ctx context.Context, name string, labels map[string]string) error {
@@ -470,6 +624,14 @@ func (e engine) Stop(ctx context.Context, id string, grace time.Duration) error 
 	})
 }
 
+// Wait answers what Start has left: jobs end at once.
+func (e engine) Wait(ctx context.Context, id string) (code int, err error) {
+	if err := e.before(ctx, "wait", id); err != nil {
+		return 0, err
+	}
+	return code, e.with(id, func(c *catalog.Container) { code = c.ExitCode })
+}
+
 func (e engine) Rename(ctx context.Context, id, name string) error {
 	if err := e.before(ctx, "rename", name); err != nil {
 		return err
@@ -518,6 +680,14 @@ func (e engine) Logs(ctx context.Context, id string, lines int) (string, error) 
 	return "log of " + id + "\n", nil
 }
 
+func (e engine) Follow(ctx context.Context, id string, lines int, out io.Writer) error {
+	if err := e.before(ctx, "follow", id); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, "log of "+id+"\n")
+	return err
+}
+
 var (
 	_ deployer.Store = (*world)(nil)
 	_ deployer.Host  = engine{}
@@ -528,7 +698,7 @@ var (
 func (w *world) deployer() *deployer.Deployer {
 	return deployer.New(deployer.Options{
 		Store: w, Connect: w.connect, Fleet: w, By: "test@here",
-		Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, GatePoll: time.Millisecond,
+		Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, GatePoll: time.Millisecond, Insist: time.Millisecond,
 	})
 }
 

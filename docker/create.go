@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -20,8 +21,13 @@ import (
 	"teal/catalog"
 )
 
-// Create makes a container without starting it and answers its id. The error is
-// catalog.ErrNameTaken when another container has the name.
+// undoTimeout is how long the removal of a container that was made in vain may
+// take.
+const undoTimeout = 10 * time.Second
+
+// Create makes a container without starting it, in its networks and with its
+// files, and answers its id. After an error there is no such container. The error
+// is catalog.ErrNameTaken when another container has the name.
 func (e *Engine) Create(ctx context.Context, spec catalog.ContainerSpec) (string, error) {
 	config, host, networking, err := createBody(spec)
 	if err != nil {
@@ -31,11 +37,51 @@ func (e *Engine) Create(ctx context.Context, spec catalog.ContainerSpec) (string
 	if errdefs.IsConflict(err) {
 		return "", fmt.Errorf("create container %s on %s: %w (%w)", spec.Name, e.endpoint, catalog.ErrNameTaken, err)
 	}
-	return made.ID, e.wrap(err, "create container %s", spec.Name)
+	if err != nil {
+		return "", e.wrap(err, "create container %s", spec.Name)
+	}
+	if err := e.furnish(ctx, made.ID, spec); err != nil {
+		return "", errors.Join(e.wrap(err, "create container %s", spec.Name), e.undo(ctx, made.ID))
+	}
+	return made.ID, nil
+}
+
+// furnish gives a new container what the request that makes it has no room for.
+func (e *Engine) furnish(ctx context.Context, id string, spec catalog.ContainerSpec) error {
+	for _, name := range spec.Also {
+		if err := e.join(ctx, id, name, spec.Hostnames); err != nil {
+			return fmt.Errorf("join network %s: %w", name, err)
+		}
+	}
+	for _, f := range spec.Files {
+		if err := e.putFile(ctx, id, f); err != nil {
+			return fmt.Errorf("put in file %s: %w", f.Path, err)
+		}
+	}
+	return nil
+}
+
+// join joins a network that is there. The engine would take any name now and
+// refuse the start.
+func (e *Engine) join(ctx context.Context, id, name string, hostnames []string) error {
+	if _, err := e.api.NetworkInspect(ctx, name, network.InspectOptions{}); err != nil {
+		return err
+	}
+	return e.api.NetworkConnect(ctx, name, id, &network.EndpointSettings{Aliases: hostnames})
+}
+
+// undo removes a container that was made in vain, even when ctx has ended.
+func (e *Engine) undo(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	return e.Remove(ctx, id)
 }
 
 // createBody is what the engine is asked for. Equal specs give equal bodies.
 func createBody(spec catalog.ContainerSpec) (*container.Config, *container.HostConfig, *network.NetworkingConfig, error) {
+	if err := checkNetworks(spec); err != nil {
+		return nil, nil, nil, err
+	}
 	exposed, bindings, err := portBindings(spec.Ports)
 	if err != nil {
 		return nil, nil, nil, err
@@ -56,11 +102,23 @@ func createBody(spec catalog.ContainerSpec) (*container.Config, *container.HostC
 		Init:          new(false),
 	}
 	networking := &network.NetworkingConfig{}
-	if spec.Network != "" {
-		host.NetworkMode = container.NetworkMode(spec.Network)
+	host.NetworkMode = container.NetworkMode(spec.Network)
+	switch spec.Network {
+	case "":
+	case catalog.NoNetwork: // there is nothing to be known by, or published on
+		host.PortBindings = nil
+	default:
 		networking.EndpointsConfig = map[string]*network.EndpointSettings{spec.Network: {Aliases: spec.Hostnames}}
 	}
 	return config, host, networking, nil
+}
+
+// checkNetworks refuses what can't be joined together.
+func checkNetworks(spec catalog.ContainerSpec) error {
+	if spec.Network == catalog.NoNetwork && len(spec.Also) > 0 {
+		return fmt.Errorf("it is to have no network and to join %s; take one of them away", strings.Join(spec.Also, ", "))
+	}
+	return nil
 }
 
 // portBindings publishes every port, on a free port of the host where none is

@@ -40,6 +40,20 @@ func TestCreateBody(t *testing.T) {
 	require.Equal(t, []string{"web"}, networking.EndpointsConfig["private"].Aliases)
 }
 
+func TestCreateBodyWithoutANetwork(t *testing.T) {
+	spec := catalog.ContainerSpec{Network: catalog.NoNetwork, Hostnames: []string{"web"}, Ports: []catalog.Port{{Private: 80}}}
+	config, host, networking, err := createBody(spec)
+	require.NoError(t, err)
+	require.EqualValues(t, "none", host.NetworkMode)
+	require.Empty(t, host.PortBindings)
+	require.Contains(t, config.ExposedPorts, nat.Port("80/tcp"))
+	require.Empty(t, networking.EndpointsConfig)
+
+	spec.Also = []string{"shared"}
+	_, _, _, err = createBody(spec)
+	require.ErrorContains(t, err, "shared")
+}
+
 func TestCreateBodyRefusesPortsThatAreNone(t *testing.T) {
 	for _, port := range []int{0, -1, 65536} {
 		_, _, _, err := createBody(catalog.ContainerSpec{Ports: []catalog.Port{{Private: port}}})

@@ -212,13 +212,34 @@ func TestLogsLoseTheirHeaders(t *testing.T) {
 	var framed strings.Builder
 	_, _ = stdcopy.NewStdWriter(&framed, stdcopy.Stdout).Write([]byte("out\n"))
 	_, _ = stdcopy.NewStdWriter(&framed, stdcopy.Stderr).Write([]byte("err\n"))
-	text, err := plainLogs(strings.NewReader(framed.String()), false)
-	require.NoError(t, err)
-	require.Equal(t, "out\nerr\n", text)
-	text, err = plainLogs(strings.NewReader(framed.String()[:14]), false)
-	require.NoError(t, err, "cut short")
-	require.Equal(t, "out\n", text)
-	text, err = plainLogs(strings.NewReader("a terminal\n"), true)
-	require.NoError(t, err)
-	require.Equal(t, "a terminal\n", text)
+	plain := func(text string, terminal bool) string {
+		var out strings.Builder
+		require.NoError(t, plainLogs(&out, strings.NewReader(text), terminal))
+		return out.String()
+	}
+	require.Equal(t, "out\nerr\n", plain(framed.String(), false))
+	require.Equal(t, "out\n", plain(framed.String()[:14], false), "cut short")
+	require.Equal(t, "a terminal\n", plain("a terminal\n", true))
+}
+
+func TestATerminalIsFollowed(t *testing.T) {
+	var framed strings.Builder
+	_, _ = stdcopy.NewStdWriter(&framed, stdcopy.Stderr).Write([]byte("plain\n"))
+	asked := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			require.Equal(t, "1", r.URL.Query().Get("follow"))
+			fmt.Fprint(w, text)
+		}
+	}
+	engine := fakeEngine(t, map[string]http.HandlerFunc{
+		"/containers/a/json": says(`{"Id":"a","Config":{"Tty":true}}`),
+		"/containers/b/json": says(`{"Id":"b","Config":{"Tty":false}}`),
+		"/containers/a/logs": asked("a terminal\n"),
+		"/containers/b/logs": asked(framed.String()),
+	})
+	var out strings.Builder
+	require.NoError(t, engine.Follow(t.Context(), "a", 3, &out))
+	require.NoError(t, engine.Follow(t.Context(), "b", -1, &out))
+	require.Equal(t, "a terminal\nplain\n", out.String())
+	require.ErrorContains(t, engine.Follow(t.Context(), "none", 1, &out), "container none")
 }

@@ -2,7 +2,10 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,9 +15,33 @@ import (
 	"teal/catalog"
 )
 
-// Start starts a container; one that runs already is fine.
+// Start starts a container; one that runs already is fine. The error says which
+// port of the host somebody else has, where that is why.
 func (e *Engine) Start(ctx context.Context, id string) error {
-	return e.wrap(e.api.ContainerStart(ctx, id, container.StartOptions{}), "start container %s", id)
+	err := e.api.ContainerStart(ctx, id, container.StartOptions{})
+	if port := takenPort(err); port != "" {
+		return fmt.Errorf("start container %s on %s: port %s of the host is taken by another container or program; end that, or publish another port: %w", id, e.endpoint, port, err)
+	}
+	return e.wrap(err, "start container %s", id)
+}
+
+// portTaken is how engines say that a port of the host is somebody else's: their
+// own book says so, or the system does.
+var portTaken = regexp.MustCompile(`[Bb]ind for \S*:(\d+) failed: port is already allocated` +
+	`|listen \w+ \S*:(\d+): bind: address already in use` +
+	`|bind host port (?:for )?\S*?:(\d+)[:/]\S*: address already in use`)
+
+// takenPort is the port that a start has failed for; empty when that is not why.
+func takenPort(err error) string {
+	if err == nil {
+		return ""
+	}
+	for _, port := range portTaken.FindStringSubmatch(err.Error()) {
+		if _, err := strconv.Atoi(port); err == nil {
+			return port
+		}
+	}
+	return ""
 }
 
 // Stop asks a container to end and kills it after the grace, rounded up to whole
@@ -26,6 +53,42 @@ func (e *Engine) Stop(ctx context.Context, id string, grace time.Duration) error
 		return nil
 	}
 	return e.wrap(err, "stop container %s", id)
+}
+
+// Wait waits until a container has ended, for good where it is restarted, and
+// answers the exit code of its last run. It answers at once for one that does not
+// run.
+func (e *Engine) Wait(ctx context.Context, id string) (int, error) {
+	for {
+		code, err := e.awaitEnd(ctx, id)
+		if err != nil {
+			return 0, e.wrap(err, "wait for container %s", id)
+		}
+		in, err := e.api.ContainerInspect(ctx, id)
+		if errdefs.IsNotFound(err) {
+			return code, nil // removed as soon as it had ended
+		}
+		if err != nil {
+			return 0, e.wrap(err, "wait for container %s", id)
+		}
+		if !in.State.Running && !in.State.Restarting {
+			return in.State.ExitCode, nil
+		}
+	}
+}
+
+// awaitEnd waits for the end of a container's run, which another may follow.
+func (e *Engine) awaitEnd(ctx context.Context, id string) (int, error) {
+	ended, errs := e.api.ContainerWait(ctx, id, container.WaitConditionNotRunning)
+	select {
+	case end := <-ended:
+		if end.Error != nil {
+			return 0, errors.New(end.Error.Message)
+		}
+		return int(end.StatusCode), nil
+	case err := <-errs:
+		return 0, err
+	}
 }
 
 // Rename gives a container another name; the one it has is fine. The error is

@@ -9,4 +9,5 @@ type TargetView struct {
 	Routed   int      `json:"routed"`            // instances that get requests when the target does
 	Applied  uint64   `json:"applied"`           // the alias index of the table; 0 while it is not known which history Consul tells
 	Aliases  []string `json:"aliases,omitempty"` // that send requests to the target
+	Traffic  *Traffic `json:"traffic,omitempty"` // what came of its requests; nil from a router that does not count them
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/consul/api"
 	"github.com/stretchr/testify/require"
 
+	"teal/catalog"
+	"teal/consul"
 	"teal/consul/consultest"
 )
 
@@ -68,4 +70,33 @@ func TestDocumentedPoliciesAreEnough(t *testing.T) {
 	r = w.run(t, []string{"CONSUL_HTTP_TOKEN=" + tokens["deployer"]}, "rollback", shop)
 	require.Zero(t, r.code, r.out)
 	require.Equal(t, 200, w.putAdmin(t, "/v1/services/"+shop+"/aliases/production", "green-production"))
+}
+
+// An approver may decide, and nothing else of what a deployer may.
+func TestAnApproverMayDecideOnly(t *testing.T) {
+	const root = "11111111-2222-3333-4444-555555555555"
+	agent := consultest.Start(t, consultest.ACLs(root))
+	as := func(token string) *consul.Store {
+		t.Setenv("CONSUL_HTTP_TOKEN", token)
+		s, err := consul.New(consul.Options{Address: agent.Addr})
+		require.NoError(t, err)
+		return s
+	}
+	rules := policies(t)
+	deployer, approver := as(token(t, agent.Client(), "deployer", rules["deployer"])), as(token(t, agent.Client(), "approver", rules["approver"]))
+	session, _, err := deployer.Lock(t.Context(), "web", "production", catalog.LockRecord{Holder: "ops@here"})
+	require.NoError(t, err)
+	d := catalog.Deployment{ID: "d1", Service: "web", Environment: "production", State: catalog.AwaitingApproval}
+	require.NoError(t, deployer.PutDeployment(t.Context(), d, session))
+
+	require.NoError(t, approver.Decide(t.Context(), "web", "production", "d1", catalog.Decision{Verdict: catalog.Approve, By: "lead@there"}))
+	require.ErrorContains(t, approver.PutDeployment(t.Context(), d, session), "ermission denied")
+	got, there, err := deployer.Decision(t.Context(), "web", "production", "d1")
+	require.NoError(t, err)
+	require.True(t, there)
+	require.Equal(t, "lead@there", got.By)
+	list, err := deployer.Deployments(t.Context(), "web", "production")
+	require.NoError(t, err)
+	require.NoError(t, deployer.DeleteDeployment(t.Context(), list[0], session))
+	require.NoError(t, deployer.Unlock(t.Context(), "web", "production", session))
 }

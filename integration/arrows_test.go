@@ -23,9 +23,10 @@ var arrows = map[string][]string{
 	"teal/deployer":    {"teal/catalog", "teal/fleet"},
 	"teal/consul":      {"teal/catalog", consulSDK},
 	"teal/docker":      {"teal/catalog", dockerSDK},
-	"teal/dev":         {"teal/catalog", "teal/fleet", "teal/router", "teal/registrator", "teal/deployer", "teal/consul", "teal/docker"},
+	"teal/registry":    {"teal/catalog", registrySDK},
+	"teal/dev":         {"teal/catalog", "teal/fleet", "teal/router", "teal/registrator", "teal/deployer", "teal/consul", "teal/docker", "teal/registry"},
 	"teal/cmd": {
-		"teal/catalog", "teal/fleet", "teal/router", "teal/registrator", "teal/deployer", "teal/consul", "teal/docker", "teal/dev",
+		"teal/catalog", "teal/fleet", "teal/router", "teal/registrator", "teal/deployer", "teal/consul", "teal/docker", "teal/registry", "teal/dev",
 	},
 	"teal/integration": {"teal", dockerSDK, consulSDK},
 	"teal/examples":    {},
@@ -33,8 +34,9 @@ var arrows = map[string][]string{
 }
 
 const (
-	consulSDK = "github.com/hashicorp/consul"
-	dockerSDK = "github.com/docker/docker"
+	consulSDK   = "github.com/hashicorp/consul"
+	dockerSDK   = "github.com/docker/docker"
+	registrySDK = "github.com/google/go-containerregistry"
 )
 
 // pkg is what `go list` tells of a package.
@@ -94,7 +96,7 @@ func roomOf(path string) string {
 
 // watched tells whether an import is one that arrows speak about.
 func watched(path string) bool {
-	return withinAny(path, []string{"teal", consulSDK, dockerSDK})
+	return withinAny(path, []string{"teal", consulSDK, dockerSDK, registrySDK})
 }
 
 func withinAny(path string, rooms []string) bool {

@@ -28,11 +28,14 @@ type HostRegistry interface {
 // HostConfig is what a Host is made of. Record.Node, Machine and Registry are
 // needed.
 type HostConfig struct {
-	// Record is what is known of the host beforehand. Cores, memory and the
+	// Record is what is known of the host beforehand. Cores, memory, disk and the
 	// engine's version are filled in as its machine tells them.
 	Record   catalog.HostRecord
 	Machine  Machine
 	Registry HostRegistry
+	// Free tells how many bytes are free where the engine keeps its data, which is
+	// what the machine calls its root. Nil when this program can't see that place.
+	Free     func(root string) (int64, error)
 	Interval time.Duration // 0 for DefaultHostInterval
 	Timeout  time.Duration // of one call; 0 for DefaultTimeout
 	Now      func() time.Time
@@ -43,6 +46,7 @@ type HostConfig struct {
 type Host struct {
 	conf   HostConfig
 	failed string // the last failure that was logged; empty after a success
+	free   int64  // as it was told last
 }
 
 // NewHost is a host that does nothing yet.
@@ -85,10 +89,26 @@ func (h *Host) once(ctx context.Context) error {
 	}
 	record := h.conf.Record
 	record.Cores, record.Memory, record.Docker = machine.Cores, machine.Memory, machine.Docker
+	record.DiskFree = h.diskFree(machine.Root)
 	record.At = h.conf.Now().UTC().Truncate(time.Second)
 	ctx, cancel := context.WithTimeout(ctx, h.conf.Timeout)
 	defer cancel()
 	return h.conf.Registry.PutHost(ctx, record)
+}
+
+// diskFree is what to say of the disk; 0 while it can't be seen, which hinders
+// nothing.
+func (h *Host) diskFree(root string) int64 {
+	if h.conf.Free == nil {
+		return 0
+	}
+	now, err := h.conf.Free(root)
+	if err != nil {
+		h.free = 0
+		return 0
+	}
+	h.free = diskToTell(h.free, now)
+	return h.free
 }
 
 // tell logs a failure once, and its end.

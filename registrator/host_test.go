@@ -83,3 +83,39 @@ func TestTheHostRecordFollowsTheHost(t *testing.T) {
 		require.Equal(t, 1, strings.Count(log.String(), "up to date again"))
 	})
 }
+
+func TestTheHostRecordFollowsTheDiskFromAfar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeMachine{machine: catalog.Machine{Cores: 2, Root: "/data"}}
+		free, unseen := int64(1000), error(nil)
+		h := NewHost(HostConfig{
+			Record: catalog.HostRecord{Node: "n1"}, Machine: f, Registry: f,
+			Free: func(root string) (int64, error) {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				require.Equal(t, "/data", root)
+				free-- // somebody always writes something
+				return free, unseen
+			},
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- h.Run(ctx) }()
+		told := func() (all []int64) {
+			time.Sleep(10 * time.Minute)
+			f.set(func() {
+				for _, r := range f.records {
+					all = append(all, r.DiskFree)
+				}
+			})
+			return all
+		}
+		require.Equal(t, []int64{999}, told())
+		f.set(func() { free = 801 })
+		require.Equal(t, []int64{999, 800}, told())
+		f.set(func() { unseen = errFault })
+		require.Equal(t, []int64{999, 800, 0}, told())
+		cancel()
+		require.NoError(t, <-done)
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"teal/catalog"
+	"teal/fleet"
 )
 
 // admin serves the admin API. Everybody may read, though clients outside the
@@ -100,6 +101,7 @@ type targetStatus struct {
 	Routed    int            `json:"routed"`            // instances that get requests when the target does
 	Applied   uint64         `json:"applied"`           // the alias index of the table that was asked
 	Aliases   []string       `json:"aliases,omitempty"` // that send requests to the target
+	Traffic   fleet.Traffic  `json:"traffic"`           // what came of its requests
 	Instances []instanceView `json:"instances"`
 }
 
@@ -121,7 +123,7 @@ func (a *admin) target(w http.ResponseWriter, r *http.Request, t *Table) {
 	writeJSON(w, http.StatusOK, targetStatus{
 		Service: name, Target: target.String(), Known: known || view.InFlight > 0,
 		InFlight: view.InFlight, Routed: view.Routed, Applied: t.snapshot.AliasIndex, Instances: view.Instances,
-		Aliases: t.part(name).senders(target),
+		Aliases: t.part(name).senders(target), Traffic: a.router.ledger.traffic(name, target),
 	})
 }
 

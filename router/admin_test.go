@@ -216,7 +216,7 @@ func TestAPageOfTheRoutersOwnMayFlip(t *testing.T) {
 }
 
 func TestAdminReads(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newWorld(t, func(o *router.Options) { o.Now = func() time.Time { return may } })
 	for _, path := range []string{"/readyz", "/v1/services", "/v1/services/web/targets/blue-production", "/v1/routes"} {
 		res, body := w.adminGet(path)
 		require.Equal(t, 503, res.StatusCode, path)
@@ -271,9 +271,9 @@ func TestAdminReads(t *testing.T) {
 	require.Contains(t, body, `"routed": 1`)
 	require.Contains(t, body, `"known": true`)
 	_, body = w.adminGet("/v1/services/web/targets/blue-test")
-	require.JSONEq(t, `{"service":"web","target":"blue-test","known":false,"in_flight":0,"routed":0,"applied":7,"instances":[]}`, body)
+	require.JSONEq(t, `{"service":"web","target":"blue-test","known":false,"in_flight":0,"routed":0,"applied":7,"instances":[],"traffic":{"since":"2026-05-01T10:00:00Z","requests":0,"errors":0,"buckets":[]}}`, body)
 	_, body = w.adminGet("/v1/services/nobody/targets/blue-production")
-	require.JSONEq(t, `{"service":"nobody","target":"blue-production","known":false,"in_flight":0,"routed":0,"applied":7,"instances":[]}`, body)
+	require.JSONEq(t, `{"service":"nobody","target":"blue-production","known":false,"in_flight":0,"routed":0,"applied":7,"instances":[],"traffic":{"since":"2026-05-01T10:00:00Z","requests":0,"errors":0,"buckets":[]}}`, body)
 	_, body = w.adminGet("/v1/problems")
 	require.Contains(t, body, "instance g3 on n3 runs release")
 	_, body = w.adminGet("/v1/routes")

@@ -54,7 +54,8 @@ func (r *Router) view(service string, t catalog.Target) (fleet.TargetView, error
 	}
 	inFlight, _ := r.ledger.inFlight(service, t)
 	part := table.part(service)
-	view := fleet.TargetView{InFlight: int(inFlight), Applied: table.snapshot.AliasIndex, Aliases: part.senders(t)}
+	traffic := r.ledger.traffic(service, t)
+	view := fleet.TargetView{InFlight: int(inFlight), Applied: table.snapshot.AliasIndex, Aliases: part.senders(t), Traffic: &traffic}
 	if pool := part.pool(t); pool != nil {
 		view.Routed = len(pool.backends)
 	}

@@ -41,6 +41,8 @@ type Claim struct {
 	refused  int            // how many connections could not be made
 	index    uint64         // of the aliases that the table knew
 	began    time.Time      // of the request
+	counted  bool           // for its target
+	failed   bool           // and as an error
 	since    time.Time      // of this try
 }
 
@@ -58,6 +60,7 @@ type dispatch struct {
 // begin starts a request: its time counts from here.
 func (d *dispatch) begin(ctx context.Context, c *Claim, ask Ask) *Answer {
 	c.dispatch, c.ask, c.tried, c.refused, c.Cookie, c.ticketed, c.held = d, ask, nil, 0, "", false, 0
+	c.counted, c.failed = false, false
 	if answer := d.claim(ctx, c); answer != nil {
 		c.leave()
 		return answer
@@ -264,7 +267,9 @@ func (c *Claim) Release(class Class) {
 		return
 	}
 	c.Class = class
-	c.pool.tally.handles().done(class, time.Since(c.began))
+	took := time.Since(c.began)
+	c.concludes(class, took)
+	c.pool.tally.handles().done(class, took)
 	c.began = time.Time{}
 }
 

@@ -69,6 +69,7 @@ func (f *flight) begun(res *http.Response) {
 		f.out.Add("Set-Cookie", f.claim.Cookie)
 	}
 	f.claim.Status = res.StatusCode
+	f.claim.answers(time.Since(f.claim.began), ClassOf(res.StatusCode) == Class5xx)
 	f.claim.mark(res.Header)
 	f.forget = f.follow(res)
 	if res.StatusCode != http.StatusSwitchingProtocols {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/fleet"
 )
 
 // ledger keeps what lives on across tables: the same instance keeps its counter
@@ -13,6 +14,7 @@ import (
 type ledger struct {
 	meters *meters
 	now    func() time.Time
+	began  time.Time // of all counting
 
 	mu       sync.Mutex
 	services map[string]*serviceTally
@@ -20,7 +22,7 @@ type ledger struct {
 }
 
 func newLedger(m *meters, now func() time.Time) *ledger {
-	return &ledger{meters: m, now: now, services: map[string]*serviceTally{}, leaving: map[string]bool{}}
+	return &ledger{meters: m, now: now, began: now(), services: map[string]*serviceTally{}, leaving: map[string]bool{}}
 }
 
 // bind gives the parts of the changed services what lives on of them. The table
@@ -113,6 +115,19 @@ func (l *ledger) eachInstance(service string, target catalog.Target, f func(key 
 	for key, t := range tally.instances {
 		f(key, t)
 	}
+}
+
+// traffic is what came of a target's requests. An unknown target has had none
+// since the ledger began.
+func (l *ledger) traffic(service string, target catalog.Target) fleet.Traffic {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s, ok := l.services[service]; ok {
+		if tally, ok := s.targets[target]; ok {
+			return tally.answered.reading()
+		}
+	}
+	return fleet.Traffic{Since: l.began, Buckets: []fleet.Bucket{}}
 }
 
 // total is how many requests are in flight in all.

@@ -43,9 +43,6 @@ func ClassOf(status int) Class {
 	return Class5xx
 }
 
-// durationBuckets are in seconds.
-var durationBuckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
-
 // meters are the metrics that requests change.
 type meters struct {
 	requests  *prometheus.CounterVec
@@ -70,7 +67,7 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 		}, []string{"service", "target", "class"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "teal_request_duration_seconds", Help: "Time from a request's claim to the end of its answer.",
-			Buckets: durationBuckets,
+			Buckets: inSeconds(answerBounds[:]),
 		}, []string{"service", "target"}),
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "teal_retries_total", Help: "Requests sent on to a target after another instance could not be reached.",
@@ -124,7 +121,7 @@ func (t *targetMeters) done(c Class, took time.Duration) {
 type state struct {
 	router *Router
 
-	inFlight, applied, stale, problems, held, services *prometheus.Desc
+	inFlight, answer, applied, stale, problems, held, services *prometheus.Desc
 }
 
 func newState(r *Router) *state {
@@ -134,6 +131,7 @@ func newState(r *Router) *state {
 	return &state{
 		router:   r,
 		inFlight: desc("teal_in_flight", "Requests in flight.", "service", "target"),
+		answer:   desc("teal_answer_begin_seconds", "Time from a request's claim to the beginning of its answer, or to its end without one.", "service", "target"),
 		applied:  desc("teal_applied_index", "Consul's index of the alias keys that are applied."),
 		stale:    desc("teal_stale_seconds", "How long Consul has not answered; 0 while it does."),
 		problems: desc("teal_problems", "Problems found in what lies in Consul."),
@@ -144,7 +142,7 @@ func newState(r *Router) *state {
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.inFlight, s.applied, s.stale, s.problems, s.held, s.services} {
+	for _, d := range []*prometheus.Desc{s.inFlight, s.answer, s.applied, s.stale, s.problems, s.held, s.services} {
 		out <- d
 	}
 }
@@ -156,6 +154,9 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 	}
 	s.router.ledger.each(func(key poolKey, tally *targetTally) {
 		gauge(s.inFlight, float64(tally.inFlight()), key.service, key.target.String())
+		if h := tally.answered.histogram(s.answer, key); h != nil {
+			out <- h
+		}
 	})
 	t := s.router.dispatch.table.Load()
 	if t == nil {

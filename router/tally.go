@@ -27,6 +27,7 @@ type targetTally struct {
 	turn      atomic.Uint64             // round robin
 	handles   func() *targetMeters      // made for the first request: most targets never get one
 	streams   *stream.Registry          // those that may have to leave
+	answered  answered                  // what came of its requests
 	instances map[string]*instanceTally // guarded by ledger.mu
 	live      bool                      // an alias sent requests to it when it was last looked at; likewise
 }
@@ -64,6 +65,7 @@ func (s *serviceTally) bind(p *part, m *meters, now time.Time) {
 		if !ok {
 			tally = &targetTally{
 				handles: sync.OnceValue(func() *targetMeters { return m.forTarget(poolKey{p.name, target}) }), streams: stream.NewRegistry(stream.Clock{}), instances: map[string]*instanceTally{},
+				answered: answered{since: now},
 			}
 			s.targets[target] = tally
 		}

@@ -52,6 +52,7 @@ func (c *Claim) dial(ctx context.Context) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, "tcp", c.Address)
 		if err == nil {
 			c.Reached()
+			c.answers(time.Since(c.began), false)
 			return conn, nil
 		}
 		if ctx.Err() != nil {

@@ -22,12 +22,15 @@ var version = "dev"
 
 // The exit codes. A pipeline tells by them what to do next.
 const (
-	exitDone      = 0
-	exitError     = 1
-	exitUsage     = 2 // wrong flags, or a service file that can't be used
-	exitUntouched = 3 // failed before the flip: who was live still is
-	exitBusy      = 6 // somebody else is deploying
-	exitChanges   = 8 // a plan that would change something
+	exitDone       = 0
+	exitError      = 1
+	exitUsage      = 2 // wrong flags, or a service file that can't be used
+	exitUntouched  = 3 // failed before the flip: who was live still is
+	exitRolledBack = 4 // users met the release and were given back to the old one
+	exitStuck      = 5 // it should have gone back and did not
+	exitBusy       = 6 // somebody else is deploying
+	exitAwaiting   = 7 // a deployment is ready and awaits somebody's word
+	exitChanges    = 8 // a plan that would change something
 )
 
 func main() {
@@ -61,6 +64,7 @@ func exitCode(err error) int {
 	var usage usageError
 	var spec *deployer.SpecError
 	var failure *deployer.Failure
+	var awaiting *deployer.Awaiting
 	switch {
 	case err == nil:
 		return exitDone
@@ -70,7 +74,21 @@ func exitCode(err error) int {
 		return exitBusy
 	case errors.Is(err, errChanges):
 		return exitChanges
-	case errors.As(err, &failure) && failure.BeforeFlip:
+	case errors.As(err, &awaiting):
+		return exitAwaiting
+	case errors.As(err, &failure):
+		return exitOfFailure(failure)
+	}
+	return exitError
+}
+
+func exitOfFailure(f *deployer.Failure) int {
+	switch {
+	case f.Outcome == catalog.RolledBack:
+		return exitRolledBack
+	case f.Outcome == catalog.RollbackFailed:
+		return exitStuck
+	case f.BeforeFlip:
 		return exitUntouched
 	}
 	return exitError
@@ -102,6 +120,7 @@ build in the other colour, checks it, and flips the alias.`,
 		deployCommand(g), rollbackCommand(g), flipCommand(g), statusCommand(g),
 		explainCommand(), pauseCommand(g), resumeCommand(g), maintenanceCommand(g),
 		routerCommand(g), registratorCommand(g),
+		buildCommand(), testCommand(), pushCommand(),
 		initCommand(), lintCommand(), planCommand(g), historyCommand(g), lockCommand(g), pruneCommand(g),
 		demoCommand(g), devCommand(g), sampleCommand(),
 	)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -35,6 +36,7 @@ type registratorFlags struct {
 	listen, onExit            string
 	dryRun                    bool
 	dockerAdvertise           string
+	dockerRoot                string
 	hostLabels                map[string]string
 }
 
@@ -90,6 +92,7 @@ func (f *registratorFlags) define(cmd *cobra.Command) {
 	fs.BoolVar(&f.dryRun, "dry-run", false, "show what would be written, and end")
 	fs.StringVar(&f.onExit, "on-exit", onExitKeep, "what becomes of the registrations on SIGTERM or SIGINT: keep or deregister")
 	fs.StringVar(&f.dockerAdvertise, "docker-advertise", "", "how deployers reach this host's Docker engine (default --docker)")
+	fs.StringVar(&f.dockerRoot, "docker-root", "", "where this process sees the engine's data, to tell how much disk is free (default the engine's own path, if it is local)")
 	fs.StringToStringVar(&f.hostLabels, "host-label", nil, "label of this host's record, as name=value; may be given often")
 }
 
@@ -100,7 +103,24 @@ func (f *registratorFlags) check() error {
 	if f.ip != "" && f.ipFrom != "" {
 		return usageError{fmt.Errorf("--ip and --ip-from both name the address of published ports; keep one")}
 	}
+	if f.dockerRoot != "" {
+		if _, err := registrator.DiskFree(f.dockerRoot); err != nil {
+			return usageError{fmt.Errorf("--docker-root: %w; mount the engine's data folder there, or leave it out", err)}
+		}
+	}
 	return nil
+}
+
+// diskFree tells how much is free at the engine's root; nil when that is out of
+// sight.
+func (f *registratorFlags) diskFree(endpoint string) func(root string) (int64, error) {
+	switch {
+	case f.dockerRoot != "":
+		return func(string) (int64, error) { return registrator.DiskFree(f.dockerRoot) }
+	case strings.HasPrefix(endpoint, "unix://"):
+		return registrator.DiskFree
+	}
+	return nil // the path of another machine
 }
 
 // agent is the registrator of the host that its Consul agent calls node and

@@ -69,7 +69,7 @@ func (f *registratorFlags) record(ctx context.Context, engine *docker.Engine, st
 		Record: catalog.HostRecord{
 			Node: node, Endpoint: cmp.Or(f.dockerAdvertise, engine.Name()), Labels: f.hostLabels, Registrator: version,
 		},
-		Machine: engine, Registry: store, Logger: log.Named("host"),
+		Machine: engine, Free: f.diskFree(engine.Name()), Registry: store, Logger: log.Named("host"),
 	})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return agent.Run(ctx) })

@@ -14,6 +14,7 @@ import (
 
 func rollbackCommand(g *globals) *cobra.Command {
 	var environment string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "rollback SERVICE",
 		Short: "Point an environment back at the standby colour",
@@ -28,7 +29,7 @@ started and checked first.`,
 			if err != nil {
 				return err
 			}
-			done, err := d.Rollback(cmd.Context(), args[0], environment)
+			done, err := d.Rollback(cmd.Context(), args[0], environment, force)
 			if err != nil {
 				return err
 			}
@@ -37,6 +38,7 @@ started and checked first.`,
 		},
 	}
 	cmd.Flags().StringVarP(&environment, "environment", "e", catalog.DefaultAlias, "what to roll back")
+	cmd.Flags().BoolVar(&force, "force", false, "go back even after a task that can't be taken back")
 	return cmd
 }
 

@@ -41,6 +41,8 @@ func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
 		"the lock is held by one":                       lockHeldByOne,
 		"a lost lock is noticed":                        lostLock,
 		"records need the lock":                         recordsNeedLock,
+		"a record may be written again":                 recordAgain,
+		"a dead holder's lock is free with its session": deadHoldersLock,
 		"deployments are listed oldest first":           deploymentsInOrder,
 		"a service is read whole":                       serviceReadWhole,
 		"a router's record lives as long as it runs":    routerRecord,
@@ -55,8 +57,10 @@ func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t), 0)) })
 	}
-	for name, test := range keeping() {
-		t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t), 0)) })
+	for _, group := range []map[string]func(*testing.T, *world){keeping(), together(), deciding()} {
+		for name, test := range group {
+			t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t), 0)) })
+		}
 	}
 	for name, test := range map[string]func(*testing.T, *world){
 		"the watch follows everything":                 watchFollows,
@@ -278,6 +282,47 @@ func recordsNeedLock(t *testing.T, w *world) {
 	require.Equal(t, "1", w.read(t).Releases[green].ID)
 	require.NoError(t, w.DeleteRelease(t.Context(), w.service, green, session))
 	require.Empty(t, w.read(t).Releases)
+}
+
+// recordAgain is what a deployer does whose write was answered by nobody.
+func recordAgain(t *testing.T, w *world) {
+	session, d := w.lock(t), w.deployment("d1")
+	read := func() catalog.Deployment {
+		list, err := w.Deployments(t.Context(), w.service, "production")
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		return list[0]
+	}
+	require.NoError(t, w.PutDeployment(t.Context(), d, session))
+	first := read()
+	require.NoError(t, w.PutDeployment(t.Context(), d, session))
+	require.Equal(t, first, read(), "the same again is no change")
+	d = d.Enter(catalog.Locked, time.Now(), "")
+	require.NoError(t, w.PutDeployment(t.Context(), d, session))
+	require.Equal(t, catalog.Locked, read().State)
+}
+
+// deadHoldersLock has a holder that renews nothing.
+func deadHoldersLock(t *testing.T, w *world) {
+	session, _, err := w.api.Session().Create(&api.SessionEntry{TTL: "10s", Behavior: api.SessionBehaviorDelete, LockDelay: time.Millisecond}, nil)
+	require.NoError(t, err)
+	record := catalog.LockRecord{Holder: "dead@there", Deployment: "d0", Since: time.Now()}
+	held, _, err := w.api.KV().Acquire(&api.KVPair{Key: w.keys.Lock(w.service, "production"), Value: record.Encode(), Session: session}, nil)
+	require.NoError(t, err)
+	require.True(t, held)
+	try := func() error {
+		session, _, err := w.Lock(t.Context(), w.service, "production", catalog.LockRecord{Holder: "next@here", Deployment: "d1"})
+		if err == nil {
+			require.NoError(t, w.Unlock(t.Context(), w.service, "production", session))
+		}
+		return err
+	}
+	err = try()
+	require.ErrorIs(t, err, catalog.ErrLocked)
+	require.ErrorContains(t, err, "dead@there")
+	_, err = w.api.Session().Destroy(session, nil) // as when its time is over
+	require.NoError(t, err)
+	require.NoError(t, try(), "at once")
 }
 
 func deploymentsInOrder(t *testing.T, w *world) {

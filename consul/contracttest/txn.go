@@ -15,7 +15,9 @@ var txnContracts = []contract{
 	{name: "txn is all or nothing", run: txnAtomic},
 	{name: "txn conditions", run: txnConditions},
 	{name: "txn sees its own writes", run: txnOwnWrites},
+	{name: "txn compares with its own writes", run: txnComparesOwnWrites},
 	{name: "txn locks", run: txnLocks},
+	{name: "txn names the session that has ended", run: txnNamesEndedSession},
 	{name: "txn deletes", run: txnDeletes},
 	{name: "txn reads", run: txnReads},
 	{name: "txn limits", run: txnLimits},
@@ -172,6 +174,39 @@ func txnLocks(t *testing.T, e *env) {
 	e.rollback(kvOp(api.KVCheckSession, key, "", withSession(one)))
 	e.commit(kvOp(api.KVLock, key, "two", withSession(two)))
 	require.EqualValues(t, 2, e.must(key).LockIndex)
+}
+
+// txnComparesOwnWrites is why a key is written once in a flip of several
+// aliases.
+func txnComparesOwnWrites(t *testing.T, e *env) {
+	key := e.key("a")
+	e.put(key, "x")
+	index := e.must(key).ModifyIndex
+	errs := e.rollback(
+		kvOp(api.KVCAS, key, "y", withIndex(index)),
+		kvOp(api.KVCAS, key, "z", withIndex(index)))
+	require.Equal(t, []int{1}, failedOps(errs))
+	require.Equal(t, "x", string(e.must(key).Value))
+	e.rollback(kvOp(api.KVCAS, e.key("new"), "y"), kvOp(api.KVCAS, e.key("new"), "z"))
+	require.Nil(t, e.get(e.key("new")))
+}
+
+// txnNamesEndedSession has several sessions vouch for something, each by a key of
+// its own.
+func txnNamesEndedSession(t *testing.T, e *env) {
+	vouching := func() *api.SessionEntry { return &api.SessionEntry{Behavior: api.SessionBehaviorDelete} }
+	lives, ended := e.session(vouching()), e.session(vouching())
+	ops := []*api.TxnOp{
+		kvOp(api.KVLock, e.key("guards/one"), "x", withSession(lives)),
+		kvOp(api.KVLock, e.key("guards/two"), "x", withSession(ended)),
+		kvOp(api.KVCAS, e.key("alias/one"), "green"),
+		kvOp(api.KVCAS, e.key("alias/two"), "green"),
+	}
+	_, err := e.sess().Destroy(ended, nil)
+	require.NoError(t, err)
+	require.Equal(t, []int{1}, failedOps(e.rollback(ops...)))
+	require.Nil(t, e.get(e.key("guards/one")))
+	require.Nil(t, e.get(e.key("alias/one")))
 }
 
 func txnDeletes(t *testing.T, e *env) {

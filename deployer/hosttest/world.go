@@ -50,7 +50,11 @@ func (w *world) clear() {
 		require.NoError(w.t, w.host.Remove(ctx, c.ID))
 	}
 	require.NoError(w.t, w.host.RemoveNetwork(ctx, w.mark))
+	require.NoError(w.t, w.host.RemoveNetwork(ctx, w.further()))
 }
+
+// further is the name of this test's second network.
+func (w *world) further() string { return w.mark + "-further" }
 
 // spec is a container that serves, with a name of this test.
 func (w *world) spec(name string) catalog.ContainerSpec {

@@ -127,7 +127,7 @@ func (s *Story) underLoad(ctx context.Context, file string) error {
 	s.say("4. Roll back to %s.", before)
 	s.load.Expect(before, after)
 	began := s.Now()
-	if _, err := s.World.Deployer(s.event).Rollback(ctx, service, environment); err != nil {
+	if _, err := s.World.Deployer(s.event).Rollback(ctx, service, environment, false); err != nil {
 		return err
 	}
 	s.rollbacks++

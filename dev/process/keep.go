@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os/exec"
 	"time"
+
+	"teal/catalog"
 )
 
 // keep runs a process, and again as its restart policy has it, until it ends for
@@ -36,7 +38,7 @@ func (p *Platform) keep(proc *process, r *run, first chan<- error) {
 func (p *Platform) begin(proc *process, r *run) (*exec.Cmd, error) {
 	cmd, err := p.prepare(proc)
 	if err == nil {
-		err = p.spawner.spawn(cmd, r.asked)
+		err = p.spawner.spawn(cmd, proc.spec.Network == catalog.NoNetwork, r.asked)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,7 +60,11 @@ func (p *Platform) prepare(proc *process) (*exec.Cmd, error) {
 			taken[port.Host] = true
 		}
 	}
-	ports, err := publish(proc.spec.Ports, taken)
+	wanted := proc.spec.Ports
+	if proc.spec.Network == catalog.NoNetwork {
+		wanted = nil // nobody could reach them
+	}
+	ports, err := publish(wanted, taken)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +82,6 @@ func (p *Platform) setExited(proc *process, code int) {
 func (p *Platform) finish(proc *process, r *run) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	proc.run = nil
+	proc.run, r.exit = nil, proc.exit
 	close(r.done)
 }

@@ -5,30 +5,36 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
 	"time"
 
 	"teal/catalog"
 )
 
-// Create makes a process without starting it and answers its id. The error is
-// catalog.ErrNameTaken when another process has the name.
+// Create makes a process without starting it, writes its files and answers its
+// id. After an error there is no such process. The error is catalog.ErrNameTaken
+// when another process has the name.
 func (p *Platform) Create(_ context.Context, spec catalog.ContainerSpec) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.checkSpec(spec); err != nil {
 		return "", fmt.Errorf("create process %s: %w", spec.Name, err)
 	}
-	image, err := p.image(spec.Image)
+	image, err := p.there(spec.Image)
 	if err != nil {
 		return "", fmt.Errorf("create process %s from %s: %w", spec.Name, spec.Image, err)
+	}
+	files, err := writeFiles(spec)
+	if err != nil {
+		return "", fmt.Errorf("create process %s: %w", spec.Name, err)
 	}
 	env := map[string]string{}
 	maps.Copy(env, image.Env)
 	maps.Copy(env, spec.Env)
 	proc := &process{
 		id: newID(), name: spec.Name, spec: spec, command: image.commandLine(spec), env: env,
-		digest: image.digest(), created: p.opt.Now(), logs: newLines(p.opt.LogLines),
+		digest: image.digest(), created: p.opt.Now(), logs: newLines(p.opt.LogLines), files: files,
 	}
 	p.procs[proc.id] = proc
 	p.hint()
@@ -42,8 +48,13 @@ func (p *Platform) checkSpec(spec catalog.ContainerSpec) error {
 	if _, taken := p.find(spec.Name); taken {
 		return fmt.Errorf("%w; remove the other one or choose another name", catalog.ErrNameTaken)
 	}
-	if _, ok := p.networks[spec.Network]; spec.Network != "" && !ok {
-		return fmt.Errorf("there is no network %s; make it first", spec.Network)
+	if spec.Network == catalog.NoNetwork {
+		return checkIsolated(spec)
+	}
+	for _, network := range networksOf(spec) {
+		if _, ok := p.networks[network]; !ok {
+			return fmt.Errorf("there is no network %s; make it first", network)
+		}
 	}
 	return nil
 }
@@ -126,6 +137,27 @@ func (p *Platform) Stop(ctx context.Context, id string, grace time.Duration) err
 	}
 }
 
+// Wait waits until a process has ended, for good where it is restarted, and
+// answers the exit code of its last run. It answers at once for one that does not
+// run.
+func (p *Platform) Wait(ctx context.Context, id string) (int, error) {
+	proc, r := p.runOf(id)
+	if proc == nil {
+		return 0, missing("wait for", id)
+	}
+	if r == nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return proc.exit, nil
+	}
+	select {
+	case <-r.done:
+		return r.exit, nil
+	case <-ctx.Done():
+		return 0, fmt.Errorf("wait for process %s: %w", proc.name, ctx.Err())
+	}
+}
+
 // runOf finds the run of a process; nil when there is no such process, or it
 // does not run.
 func (p *Platform) runOf(id string) (*process, *run) {
@@ -166,6 +198,7 @@ func (p *Platform) Remove(ctx context.Context, id string) error {
 		if proc.run != nil {
 			return fmt.Errorf("remove process %s: somebody has started it meanwhile; try again", proc.name)
 		}
+		proc.files.remove()
 		delete(p.procs, proc.id)
 		p.hint()
 	}
@@ -182,4 +215,22 @@ func (p *Platform) Logs(_ context.Context, id string, lines int) (string, error)
 		return "", missing("read the logs of", id)
 	}
 	return proc.logs.last(lines), nil
+}
+
+// Follow copies to out what a process writes, after the last lines that it has
+// written before, or all that are kept when lines is negative. It ends with the
+// process, or with ctx, whose error it answers then. Lines are copied whole, and
+// those that come faster than out takes them may be left out.
+func (p *Platform) Follow(ctx context.Context, id string, lines int, out io.Writer) error {
+	proc, r := p.runOf(id)
+	if proc == nil {
+		return missing("follow the logs of", id)
+	}
+	ended := make(chan struct{})
+	if r != nil {
+		ended = r.done
+	} else {
+		close(ended)
+	}
+	return proc.logs.follow(ctx, lines, ended, out)
 }

@@ -2,6 +2,8 @@ package process
 
 import (
 	"bytes"
+	"context"
+	"io"
 	"strings"
 	"sync"
 )
@@ -16,10 +18,12 @@ type lines struct {
 	kept    []string
 	next    int // where the next line goes once the ring is full
 	size    int
-	partial []byte // the line that has not ended yet
+	partial []byte        // the line that has not ended yet
+	written int           // lines that were ever kept
+	more    chan struct{} // closed when there are more lines
 }
 
-func newLines(size int) *lines { return &lines{size: size} }
+func newLines(size int) *lines { return &lines{size: size, more: make(chan struct{})} }
 
 // Write never fails.
 func (l *lines) Write(b []byte) (int, error) {
@@ -40,7 +44,11 @@ func (l *lines) Write(b []byte) (int, error) {
 	return n, nil
 }
 
+// keep keeps a line. The lock must be held.
 func (l *lines) keep(line string) {
+	l.written++
+	close(l.more)
+	l.more = make(chan struct{})
 	if len(l.kept) < l.size {
 		l.kept = append(l.kept, line)
 		return
@@ -53,7 +61,7 @@ func (l *lines) keep(line string) {
 func (l *lines) last(n int) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	all := append(append([]string(nil), l.kept[l.next:]...), l.kept[:l.next]...)
+	all := l.ordered()
 	if len(l.partial) > 0 {
 		all = append(all, string(l.partial))
 	}
@@ -62,4 +70,67 @@ func (l *lines) last(n int) string {
 		return ""
 	}
 	return strings.Join(all, "\n") + "\n"
+}
+
+// ordered are the lines that are kept, the oldest first. The lock must be held.
+func (l *lines) ordered() []string {
+	return append(append([]string(nil), l.kept[l.next:]...), l.kept[:l.next]...)
+}
+
+// follow copies lines to out, from the last n or all of them, until ended is
+// closed or ctx ends. The line that has not ended comes last.
+func (l *lines) follow(ctx context.Context, n int, ended <-chan struct{}, out io.Writer) error {
+	seen := l.before(n)
+	for {
+		over := closed(ended) // asked before the lines are taken: what it wrote is there by then
+		text, now, more := l.since(seen, over)
+		if _, err := io.WriteString(out, text); err != nil || over {
+			return err
+		}
+		seen = now
+		select {
+		case <-more:
+		case <-ended:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// before is how many lines came before the last n.
+func (l *lines) before(n int) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n < 0 {
+		return 0
+	}
+	if len(l.partial) > 0 && n > 0 {
+		n-- // it is told as one of them
+	}
+	return max(0, l.written-n)
+}
+
+// since is the text of the lines after those that were seen, how many there are
+// now, and what is closed when there are more.
+func (l *lines) since(seen int, partial bool) (text string, now int, more <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := l.ordered()
+	all = all[len(all)-min(len(all), l.written-seen):]
+	if partial && len(l.partial) > 0 {
+		all = append(all, string(l.partial))
+	}
+	if len(all) > 0 {
+		text = strings.Join(all, "\n") + "\n"
+	}
+	return text, l.written, l.more
 }

@@ -1,9 +1,11 @@
 package process
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -41,6 +43,31 @@ func TestALineWithoutEndIsBounded(t *testing.T) {
 	}
 	require.Less(t, len(l.last(10)), 3*maxLine+10)
 	require.LessOrEqual(t, len(l.partial), maxLine)
+}
+
+func TestLinesAreFollowed(t *testing.T) {
+	follow := func(ctx context.Context, l *lines, n int, ended chan struct{}) (*strings.Builder, chan error) {
+		out, done := &strings.Builder{}, make(chan error, 1)
+		go func() { done <- l.follow(ctx, n, ended, out) }()
+		return out, done
+	}
+	for n, want := range map[int]string{-1: "b\nc\nd", 0: "d", 1: "d", 2: "c\nd", 9: "b\nc\nd"} {
+		synctest.Test(t, func(t *testing.T) {
+			l, ended := newLines(2), make(chan struct{})
+			write(t, l, "a\nb\nc\nd")
+			out, done := follow(t.Context(), l, n, ended)
+			synctest.Wait()
+			write(t, l, "dd\n")
+			synctest.Wait()
+			require.Equal(t, want+"dd\n", out.String(), n)
+			write(t, l, "e\nf\ng\nh") // more than are kept at once
+			synctest.Wait()
+			require.Equal(t, want+"dd\nf\ng\n", out.String(), n)
+			close(ended)
+			require.NoError(t, <-done)
+			require.Equal(t, want+"dd\nf\ng\nh\n", out.String(), n)
+		})
+	}
 }
 
 func TestRestarts(t *testing.T) {

@@ -49,7 +49,8 @@ type Platform struct {
 	procs    map[string]*process
 	networks map[string]map[string]string // labels by name
 	watchers map[*watcher]struct{}
-	keepers  sync.WaitGroup // the goroutines that look after running processes
+	removed  map[string]bool // images that were removed and not pulled again
+	keepers  sync.WaitGroup  // the goroutines that look after running processes
 }
 
 // New is a platform without processes. It starts nothing.
@@ -69,6 +70,7 @@ func New(opt Options) *Platform {
 	return &Platform{
 		opt: opt, spawner: newSpawner(),
 		procs: map[string]*process{}, networks: map[string]map[string]string{}, watchers: map[*watcher]struct{}{},
+		removed: map[string]bool{},
 	}
 }
 
@@ -80,6 +82,7 @@ func (p *Platform) Run(ctx context.Context) error {
 	<-ctx.Done()
 	p.endAll()
 	p.keepers.Wait()
+	p.removeFiles()
 	return nil
 }
 
@@ -97,6 +100,15 @@ func (p *Platform) endAll() {
 	}
 }
 
+// removeFiles takes the files of all processes away, which have ended.
+func (p *Platform) removeFiles() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, proc := range p.procs {
+		proc.files.remove()
+	}
+}
+
 // Name tells people what this host is.
 func (p *Platform) Name() string { return "local processes" }
 
@@ -108,24 +120,6 @@ func (p *Platform) Ping(ctx context.Context) error {
 		return errEnded
 	}
 	return ctx.Err()
-}
-
-// Pull answers the digest of an image, which is one of its command line. An
-// image that is unknown can't be fetched from anywhere.
-func (p *Platform) Pull(_ context.Context, image string) (string, error) {
-	found, err := p.image(image)
-	if err != nil {
-		return "", fmt.Errorf("pull image %s: %w", image, err)
-	}
-	return found.digest(), nil
-}
-
-func (p *Platform) image(name string) (Image, error) {
-	if found, ok := p.opt.Images[name]; ok {
-		return found, nil
-	}
-	known := slices.Sorted(maps.Keys(p.opt.Images))
-	return Image{}, fmt.Errorf("there is no such image here; local processes know %s", strings.Join(known, ", "))
 }
 
 // EnsureNetwork notes a network's name.
@@ -145,7 +139,7 @@ func (p *Platform) RemoveNetwork(_ context.Context, name string) error {
 	defer p.mu.Unlock()
 	var users []string
 	for _, proc := range p.procs {
-		if proc.spec.Network == name {
+		if slices.Contains(proc.networks(), name) {
 			users = append(users, proc.name)
 		}
 	}

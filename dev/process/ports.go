@@ -19,12 +19,13 @@ const (
 	loopback  = "127.0.0.1"
 )
 
-// publish gives each port of a spec a free port of the loopback interface.
+// publish gives each port of a spec the port of the loopback interface that it
+// asks for, or a free one.
 func publish(spec []catalog.Port, taken map[int]bool) ([]catalog.Port, error) {
 	ports := make([]catalog.Port, len(spec))
 	for i, p := range spec {
 		protocol := cmp.Or(p.Protocol, "tcp")
-		host, err := freePort(protocol, taken)
+		host, err := hostPort(p.Host, protocol, taken)
 		if err != nil {
 			return nil, err
 		}
@@ -32,6 +33,16 @@ func publish(spec []catalog.Port, taken map[int]bool) ([]catalog.Port, error) {
 		ports[i] = catalog.Port{Private: p.Private, Protocol: protocol, HostIP: loopback, Host: host}
 	}
 	return ports, nil
+}
+
+func hostPort(wanted int, protocol string, taken map[int]bool) (int, error) {
+	if wanted == 0 {
+		return freePort(protocol, taken)
+	}
+	if taken[wanted] || !bindable(protocol, wanted) {
+		return 0, fmt.Errorf("%s port %d on %s is taken by another process or program; end that, or publish another port", protocol, wanted, loopback)
+	}
+	return wanted, nil
 }
 
 func freePort(protocol string, taken map[int]bool) (int, error) {

@@ -22,6 +22,7 @@ type process struct {
 	digest  string
 	created time.Time
 	logs    *lines
+	files   files
 
 	run     *run           // nil unless it runs or waits to be restarted
 	ports   []catalog.Port // as published by the present or last run
@@ -45,10 +46,25 @@ func (p *process) container() catalog.Container {
 		Labels: maps.Clone(p.spec.Labels), Env: withPorts(p.env, p.ports),
 		Ports: p.publishedPorts(), Running: p.running, ExitCode: p.exit, Created: p.created,
 	}
-	if p.spec.Network != "" {
-		c.Networks = []catalog.Network{{Name: p.spec.Network}}
+	for _, name := range p.networks() {
+		c.Networks = append(c.Networks, catalog.Network{Name: name})
 	}
 	return c
+}
+
+func (p *process) networks() []string { return networksOf(p.spec) }
+
+// networksOf are the networks that a process belongs to, in order.
+func networksOf(spec catalog.ContainerSpec) []string {
+	if spec.Network == catalog.NoNetwork {
+		return nil
+	}
+	all := slices.Clone(spec.Also)
+	if spec.Network != "" {
+		all = append(all, spec.Network)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // publishedPorts are published while the process runs, as in Docker.

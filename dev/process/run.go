@@ -22,6 +22,7 @@ type run struct {
 	killed chan struct{} // closed when it shall end at once
 	done   chan struct{} // closed when it has ended
 	grace  time.Duration // set before asked is closed
+	exit   int           // set before done is closed
 }
 
 func newRun() *run {

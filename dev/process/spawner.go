@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os/exec"
 	"runtime"
+	"syscall"
 )
 
 var (
@@ -52,14 +53,24 @@ func (s *spawner) start() (stop func()) {
 	return func() { close(s.stop); <-done }
 }
 
-// spawn starts cmd in a process group of its own. It waits for the spawner to be
-// started, and gives up when that is asked for.
-func (s *spawner) spawn(cmd *exec.Cmd, giveUp <-chan struct{}) error {
+// spawn starts cmd in a process group of its own, where it is to be alone without
+// a network. It waits for the spawner to be started, and gives up when that is
+// asked for.
+func (s *spawner) spawn(cmd *exec.Cmd, alone bool, giveUp <-chan struct{}) error {
 	cmd.SysProcAttr = ownGroup()
+	if alone {
+		if err := isolate(cmd.SysProcAttr); err != nil {
+			return err
+		}
+	}
 	r := spawnRequest{cmd: cmd, reply: make(chan error, 1)}
 	select {
 	case s.requests <- r:
-		return <-r.reply
+		err := <-r.reply
+		if alone && errors.Is(err, syscall.EPERM) {
+			return errNotIsolated(err)
+		}
+		return err
 	case <-s.stop:
 		return errEnded
 	case <-giveUp:

@@ -14,10 +14,13 @@ import (
 	"syscall"
 )
 
-// The variables that make the program misbehave.
+// The variables that make the program misbehave, or tell more.
 const (
-	EnvExit   = "EXIT_CODE"   // end at once with this code
-	EnvIgnore = "IGNORE_TERM" // anything: do not end when asked to
+	EnvExit       = "EXIT_CODE"   // end at once with this code
+	EnvIgnore     = "IGNORE_TERM" // anything: do not end when asked to
+	EnvShow       = "SHOW"        // tell of these files, which have spaces between them
+	EnvInterfaces = "INTERFACES"  // anything: tell of the network interfaces
+	EnvFetch      = "FETCH"       // tell what this URL answers
 )
 
 // What the program writes, a line each.
@@ -25,6 +28,12 @@ const (
 	Started = "started"  // to standard output, once it listens, with its arguments after it
 	Warned  = "warned"   // to standard error, just before
 	Stopped = "stopping" // to standard output, when it was asked to end
+	// Showed comes before a file's path, mode, owner and content, before it starts.
+	Showed = "file"
+	// Interfaces comes before the names of the interfaces that lead anywhere.
+	Interfaces = "interfaces"
+	// Fetched comes before what a URL has answered.
+	Fetched = "fetched"
 )
 
 // DefaultPort is where the program listens unless PORT says otherwise.
@@ -39,6 +48,7 @@ func Main(args []string) int {
 		return 1
 	}
 	defer listener.Close()
+	tell()
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
 	fmt.Println(strings.Join(append([]string{Started}, args...), " "))

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"teal/catalog"
+	"teal/deployer"
+)
+
+// jsonLine is one line of --json: an event, or with the kind "outcome" how a
+// deployment ended. The last line of a command is an outcome.
+type jsonLine struct {
+	At        time.Time               `json:"at"`
+	Kind      string                  `json:"kind"` // "entered", "step", "note", "said" or "outcome"
+	State     catalog.DeploymentState `json:"state,omitempty"`
+	Service   string                  `json:"service,omitempty"`
+	Target    string                  `json:"target,omitempty"`
+	Release   string                  `json:"release,omitempty"`
+	Host      string                  `json:"host,omitempty"`
+	Container string                  `json:"container,omitempty"`
+	Check     string                  `json:"check,omitempty"`
+	Health    catalog.Health          `json:"health,omitempty"`
+	Text      string                  `json:"text,omitempty"`
+
+	// Of an outcome.
+	Exit    *int                `json:"exit,omitempty"` // the exit code that goes with it
+	Record  *catalog.Deployment `json:"record,omitempty"`
+	Failure *jsonFailure        `json:"failure,omitempty"`
+}
+
+// jsonFailure is why a command failed.
+type jsonFailure struct {
+	Stage      catalog.DeploymentState `json:"stage,omitempty"` // where the deployment stood
+	Deployment string                  `json:"deployment,omitempty"`
+	Untouched  bool                    `json:"untouched"` // who was live still is
+	Reason     string                  `json:"reason"`
+	Checks     []jsonCheck             `json:"checks,omitempty"`
+	Logs       []jsonLog               `json:"logs,omitempty"`
+	Leftover   string                  `json:"leftover,omitempty"` // what could not be put back
+	Next       string                  `json:"next,omitempty"`
+}
+
+type jsonCheck struct {
+	Instance string         `json:"instance"`
+	Node     string         `json:"node"`
+	Check    string         `json:"check"`
+	Status   catalog.Health `json:"status"`
+	Output   string         `json:"output"`
+}
+
+type jsonLog struct {
+	Host      string `json:"host"`
+	Container string `json:"container"`
+	State     string `json:"state"`
+	Lines     string `json:"lines"`
+}
+
+// jsonOutput writes JSON Lines.
+type jsonOutput struct {
+	mu  sync.Mutex
+	out io.Writer
+	now func() time.Time
+}
+
+func newJSONOutput(out io.Writer) *jsonOutput { return &jsonOutput{out: out, now: time.Now} }
+
+func (o *jsonOutput) write(l jsonLine) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if l.At.IsZero() {
+		l.At = o.now()
+	}
+	l.At = l.At.UTC()
+	enc := json.NewEncoder(o.out)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(l) // of a broken pipe the next command in it tells
+}
+
+func (o *jsonOutput) event(e deployer.Event) {
+	target := ""
+	if !e.Target.IsZero() {
+		target = e.Target.String()
+	}
+	o.write(jsonLine{
+		At: e.At, Kind: e.Kind.String(), State: e.State, Service: e.Service, Target: target, Release: e.Release,
+		Host: e.Host, Container: e.Container, Check: e.Check, Health: e.Health, Text: e.Text,
+	})
+}
+
+func (o *jsonOutput) say(what, format string, args ...any) {
+	text := deployer.Printable(fmt.Sprintf(format, args...))
+	if what != "" {
+		text = what + ": " + text
+	}
+	o.write(jsonLine{Kind: "said", Text: text})
+}
+
+func (o *jsonOutput) done(record catalog.Deployment) {
+	l := jsonLine{Kind: "outcome", State: record.State, Service: record.Service, Release: record.Release, Record: &record, Text: conclusion(record)}
+	if record.State == catalog.Succeeded {
+		l.Exit = new(exitDone)
+	}
+	o.write(l)
+}
+
+// failed leaves the error to be written to standard error too.
+func (o *jsonOutput) failed(err error) error {
+	failures := failuresIn(err)
+	if len(failures) == 0 {
+		o.write(jsonLine{Kind: "outcome", Exit: new(exitCode(err)), Failure: &jsonFailure{Reason: deployer.Printable(err.Error())}})
+	}
+	for _, f := range failures {
+		o.write(jsonLine{Kind: "outcome", State: f.Outcome, Service: f.Service, Exit: new(exitCode(err)), Failure: jsonFailureOf(f)})
+	}
+	return err
+}
+
+func (o *jsonOutput) close() {}
+
+// jsonFailureOf is pure.
+func jsonFailureOf(f *deployer.Failure) *jsonFailure {
+	j := &jsonFailure{
+		Stage: f.Stage, Deployment: f.Deployment, Untouched: f.BeforeFlip,
+		Reason: deployer.Printable(f.Reason), Next: f.Next(),
+	}
+	for _, c := range f.Checks {
+		j.Checks = append(j.Checks, jsonCheck{c.Instance, c.Node, c.Check, c.Status, deployer.Printable(c.Output)})
+	}
+	for _, l := range f.Logs {
+		j.Logs = append(j.Logs, jsonLog{l.Host, l.Container, l.State, deployer.Printable(l.Lines)})
+	}
+	if f.Leftover != nil {
+		j.Leftover = deployer.Printable(f.Leftover.Error())
+	}
+	return j
+}

@@ -1,0 +1,36 @@
+package deployer
+
+import (
+	"context"
+	"slices"
+
+	"teal/catalog"
+)
+
+// announce tells those whom the file names where the deployment stands. It can't
+// fail it.
+func (r *run) announce(ctx context.Context) {
+	if len(r.spec.Notify) == 0 {
+		return
+	}
+	ctx, done := bounded(ctx, evidenceTimeout)
+	defer done()
+	for _, why := range r.notify(ctx, r.spec, r.record, r.previousOutcome(ctx)) {
+		r.note("%s", why)
+	}
+}
+
+// previousOutcome is the deployment that ended before this one; nil when none did
+// or it can't be told.
+func (r *run) previousOutcome(ctx context.Context) *catalog.Deployment {
+	all, err := r.opt.Store.Deployments(ctx, r.record.Service, r.env.Name)
+	if err != nil {
+		return nil
+	}
+	for _, d := range slices.Backward(all) {
+		if d.ID < r.record.ID && d.State.Ended() {
+			return &d
+		}
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+
+	"teal/catalog"
+)
+
+// canary sends a part of the requests to the new releases, watches them, and goes
+// on to the next part. It ends before the last step, which is the flip.
+func (g *group) canary(ctx context.Context) error {
+	c, ok := g.canaryOf()
+	if !ok {
+		return nil
+	}
+	g.awaitRouters(ctx)
+	for _, percent := range c.Steps {
+		if percent >= 100 {
+			break
+		}
+		if err := g.share(ctx, percent); err != nil {
+			return err
+		}
+		if err := g.watchAll(ctx, c.Pause, c.Limits); err != nil {
+			return fmt.Errorf("at %d %% of the requests: %w", percent, err)
+		}
+	}
+	return nil
+}
+
+// canaryOf is the canary of the group: that of its first service which has one
+// and something to go back to.
+func (g *group) canaryOf() (Canary, bool) {
+	for _, r := range g.runs {
+		if r.spec.Canary != nil && r.splits() {
+			return *r.spec.Canary, true
+		}
+	}
+	return Canary{}, false
+}
+
+// splits tells whether the requests can be shared between the old release and the
+// new.
+func (r *run) splits() bool {
+	old, ok := r.record.Previous.Single()
+	return ok && old != r.record.Target
+}
+
+// share sends that many percent of the requests to the new releases. A service
+// that has nothing to share them with waits for the flip.
+func (g *group) share(ctx context.Context, percent int) error {
+	return g.shift(ctx, func(r *run) move {
+		if !r.splits() {
+			return move{stays: true}
+		}
+		return move{
+			to:     r.split(percent),
+			next:   r.record.Enter(catalog.Flipping, r.opt.Now(), fmt.Sprintf("%d %% of the requests", percent)),
+			guards: r.guards,
+		}
+	})
+}
+
+func (r *run) split(percent int) catalog.AliasValue {
+	old, _ := r.record.Previous.Single()
+	return catalog.AliasValue{Shares: []catalog.Share{
+		{Target: r.record.Target, Weight: percent}, {Target: old, Weight: 100 - percent},
+	}}
+}
+

@@ -1,0 +1,61 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"teal/catalog"
+)
+
+// errAborted: somebody does not want the deployment to go on.
+var errAborted = errors.New("the deployment was aborted")
+
+// heedPause is how often a deployment asks whether somebody wants it to end.
+const heedPause = time.Second
+
+// heedAll ends the context when somebody aborts one of the deployments. ended
+// stops asking.
+func (g *group) heedAll(ctx context.Context) (_ context.Context, ended func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wait sync.WaitGroup
+	for _, r := range g.runs {
+		wait.Go(func() {
+			if err := r.heed(ctx); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	return ctx, func() {
+		cancel(nil)
+		wait.Wait()
+	}
+}
+
+// heed waits until somebody aborts the deployment; the error is who, and why. It
+// is nil when ctx ends first.
+func (r *run) heed(ctx context.Context) error {
+	id, service, env := r.record.ID, r.spec.Service, r.env.Name
+	for {
+		if sleep(ctx, heedPause) != nil {
+			return nil
+		}
+		said, ok, err := r.opt.Store.Decision(ctx, service, env, id)
+		if err != nil {
+			r.opt.Logger.Debug("can't read whether somebody aborts", "deployment", id, "error", err)
+			continue
+		}
+		if ok && said.Verdict == catalog.Abort {
+			return abortedBy(said)
+		}
+	}
+}
+
+func abortedBy(said catalog.Decision) error {
+	if said.Reason == "" {
+		return fmt.Errorf("%w by %s", errAborted, said.By)
+	}
+	return fmt.Errorf("%w by %s: %s", errAborted, said.By, said.Reason)
+}

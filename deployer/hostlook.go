@@ -1,0 +1,95 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"teal/catalog"
+)
+
+// containers looks at all hosts at once.
+func (p *hostPlatform) containers(ctx context.Context, w work) ([]catalog.Container, error) {
+	var mu sync.Mutex
+	var all []catalog.Container
+	err := p.onAll(ctx, w, p.used(), func(ctx context.Context, h host) error {
+		cs, err := mine(ctx, h, w.record)
+		if err == nil {
+			err = intact(h, cs, len(w.plan.Containers))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, cs...)
+		return err
+	})
+	return all, err
+}
+
+// intact is what is wrong with a host's containers that no waiting cures.
+func intact(h host, there []catalog.Container, planned int) error {
+	for _, c := range there {
+		if hasFailed(c) {
+			return fmt.Errorf("%s exited with %d before the flip: %w", c.Name, c.ExitCode, errBroken)
+		}
+	}
+	if len(there) < planned {
+		return fmt.Errorf("there are %d of the %d containers that were started; somebody else removed one: %w", len(there), planned, errBroken)
+	}
+	return nil
+}
+
+// hasFailed tells whether a started container has ended that should run on.
+func hasFailed(c catalog.Container) bool {
+	return !c.Running && (c.ExitCode != 0 || c.Labels[catalog.LabelOnce] != "true")
+}
+
+// logs asks every host that answers.
+func (p *hostPlatform) logs(ctx context.Context, w work) []ContainerLog {
+	hosts := p.used()
+	found := make([][]ContainerLog, len(hosts))
+	var wait sync.WaitGroup
+	for n, h := range hosts {
+		wait.Go(func() {
+			cs, err := mine(ctx, h, w.record)
+			if err != nil {
+				return // its absence is not what the deployment failed of
+			}
+			for _, c := range suspects(cs, w.spec.Routed) {
+				found[n] = append(found[n], containerLog(ctx, h, c))
+			}
+		})
+	}
+	wait.Wait()
+	return slices.Concat(found...)
+}
+
+// suspects are the containers whose logs may tell why: those that exited, else
+// those that take the requests.
+func suspects(there []catalog.Container, routed string) []catalog.Container {
+	var exited, serving []catalog.Container
+	for _, c := range there {
+		if hasFailed(c) {
+			exited = append(exited, c)
+		} else if c.Labels[catalog.LabelPart] == routed {
+			serving = append(serving, c)
+		}
+	}
+	if len(exited) > 0 {
+		return exited
+	}
+	return serving
+}
+
+func containerLog(ctx context.Context, h host, c catalog.Container) ContainerLog {
+	log := ContainerLog{Host: h.Name(), Container: c.Name, State: "is running"}
+	if !c.Running {
+		log.State = fmt.Sprintf("exited with %d", c.ExitCode)
+	}
+	lines, err := h.Logs(ctx, c.ID, logLines)
+	if err != nil {
+		lines = fmt.Sprintf("(its logs can't be read: %s)", err)
+	}
+	log.Lines = lines
+	return log
+}

@@ -1,0 +1,62 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// followGrace is how long the last output of a container that has ended may take.
+const followGrace = 2 * time.Second
+
+// once runs the container on the first host.
+func (p *hostPlatform) once(ctx context.Context, w work, c PlannedContainer, out io.Writer) (exitCode int, err error) {
+	hosts := p.used()
+	if len(hosts) == 0 {
+		return 0, errors.New("there is no host to run it on")
+	}
+	h := hosts[0]
+	if _, err := h.Pull(ctx, c.Image); err != nil {
+		return 0, fmt.Errorf("host %s: image %s can't be had there: %w", h.Name(), c.Image, err)
+	}
+	id, err := startOne(ctx, h, c.ContainerSpec)
+	if id != "" {
+		defer func() { err = errors.Join(err, removeOnce(ctx, h, id, c)) }()
+	}
+	if err != nil {
+		return 0, fmt.Errorf("host %s: %w", h.Name(), err)
+	}
+	w.step(h.Name(), c.Name, "started")
+	return waitFollowing(ctx, h, id, out)
+}
+
+// waitFollowing waits for a container's end while its output is copied.
+func waitFollowing(ctx context.Context, h host, id string, out io.Writer) (int, error) {
+	following, stop := context.WithCancel(ctx)
+	var wait sync.WaitGroup
+	wait.Go(func() { _ = h.Follow(following, id, 0, out) }) // what is shown is a convenience
+	code, err := h.Wait(ctx, id)
+	timer := time.AfterFunc(followGrace, stop)
+	wait.Wait()
+	timer.Stop()
+	stop()
+	if err != nil {
+		return 0, fmt.Errorf("host %s: %w", h.Name(), err)
+	}
+	return code, nil
+}
+
+func removeOnce(ctx context.Context, h host, id string, c PlannedContainer) error {
+	ctx, done := bounded(ctx, cleanupTimeout)
+	defer done()
+	if err := h.Stop(ctx, id, c.StopGrace); err != nil {
+		return fmt.Errorf("stop %s: %w", c.Name, err)
+	}
+	if err := h.Remove(ctx, id); err != nil {
+		return fmt.Errorf("remove %s: %w", c.Name, err)
+	}
+	return nil
+}

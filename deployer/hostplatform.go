@@ -1,0 +1,190 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"teal/catalog"
+)
+
+// errBroken: what was started has ended or is gone; waiting does not mend it.
+var errBroken = errors.New("the new containers do not run on")
+
+// hostPlatform is a number of hosts, all of which run the same. It is safe for
+// concurrent use.
+type hostPlatform struct {
+	*Deployer
+	mu      sync.Mutex
+	hosts   []host   // that are used
+	left    []string // endpoints that were left out
+	atLeast int      // how many hosts must be used; 0 for all
+}
+
+// platformOf is where the containers of an environment run whose hosts are known.
+func (d *Deployer) platformOf(env Environment) (platform, error) {
+	hosts, err := d.connect(env.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	return &hostPlatform{Deployer: d, hosts: hosts, atLeast: env.AtLeast}, nil
+}
+
+// recordedPlatform is where a record says that a deployment runs: those of its
+// hosts that answer. unreachable tells of the others.
+func (d *Deployer) recordedPlatform(ctx context.Context, endpoints []string) (p platform, unreachable error) {
+	hosts, unreachable := d.reach(ctx, endpoints)
+	return &hostPlatform{Deployer: d, hosts: hosts}, unreachable
+}
+
+// endpoints are the hosts that an environment names, or those of teal/hosts that
+// its selector picks.
+func (d *Deployer) endpoints(ctx context.Context, env Environment) ([]string, error) {
+	if len(env.Selector) == 0 {
+		return env.Hosts, nil
+	}
+	known, err := d.opt.Store.Hosts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read which hosts there are: %w", err)
+	}
+	picked := selectHosts(known, env.Selector)
+	if len(picked) == 0 {
+		return nil, fmt.Errorf("no host has the labels %s of environment %s; see `consul kv get -recurse teal/hosts`, and give registrators their labels with --label", describeLabels(env.Selector), env.Name)
+	}
+	return picked, nil
+}
+
+// selectHosts are the endpoints of the hosts that have all the labels, in the
+// order of their names. It is pure.
+func selectHosts(known []catalog.HostRecord, selector map[string]string) []string {
+	var picked []string
+	for _, h := range known {
+		if hasLabels(h.Labels, selector) && h.Endpoint != "" && !slices.Contains(picked, h.Endpoint) {
+			picked = append(picked, h.Endpoint)
+		}
+	}
+	slices.Sort(picked)
+	return picked
+}
+
+func hasLabels(labels, wanted map[string]string) bool {
+	for k, v := range wanted {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// reach connects to those of the endpoints that answer, and tells of the others.
+func (d *Deployer) reach(ctx context.Context, endpoints []string) (reached []host, unreachable error) {
+	answers := make([]error, len(endpoints))
+	hosts := make([]host, len(endpoints))
+	var wait sync.WaitGroup
+	for n, endpoint := range endpoints {
+		wait.Go(func() {
+			one, err := d.connect([]string{endpoint})
+			if err == nil {
+				hosts[n] = one[0]
+				err = ping(ctx, one[0])
+			}
+			answers[n] = err
+		})
+	}
+	wait.Wait()
+	for n, endpoint := range endpoints {
+		if answers[n] != nil {
+			unreachable = errors.Join(unreachable, fmt.Errorf("host %s: %w", endpoint, answers[n]))
+			continue
+		}
+		reached = append(reached, hosts[n])
+	}
+	return reached, unreachable
+}
+
+// ping asks a host whether it is there, for as long as one that is would take.
+func ping(ctx context.Context, h host) error {
+	ctx, done := context.WithTimeout(ctx, pingTimeout)
+	defer done()
+	return h.Ping(ctx)
+}
+
+// used are the hosts as they are now; some may be dropped at any time.
+func (p *hostPlatform) used() []host {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.hosts)
+}
+
+func (p *hostPlatform) places() (used, missed []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, h := range p.hosts {
+		used = append(used, h.endpoint)
+	}
+	return used, slices.Clone(p.left)
+}
+
+func (p *hostPlatform) instances(w work) int { return len(p.used()) * w.env.Replicas }
+
+// drop leaves out hosts that do not answer, where the environment can do without
+// them. Otherwise the error is answered as it is.
+func (p *hostPlatform) drop(w work, gone map[string]error) error {
+	var all error
+	for _, h := range p.used() {
+		if err, ok := gone[h.endpoint]; ok {
+			all = errors.Join(all, fmt.Errorf("host %s: %w", h.Name(), err))
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch rest := len(p.hosts) - len(gone); {
+	case len(gone) == 0:
+		return nil
+	case p.atLeast == 0:
+		return all
+	case rest < p.atLeast:
+		return fmt.Errorf("%d of %d hosts are left, and environment %s needs at least %d: %w", rest, len(p.hosts), w.env.Name, p.atLeast, all)
+	}
+	p.hosts = slices.DeleteFunc(slices.Clone(p.hosts), func(h host) bool {
+		_, isGone := gone[h.endpoint]
+		if isGone {
+			p.left = append(p.left, h.endpoint)
+			w.note("host %s is left out, as it does not answer: %s", h.Name(), gone[h.endpoint])
+		}
+		return isGone
+	})
+	return nil
+}
+
+// onAll does something on all hosts at once. A host that fails and does not even
+// answer a ping is left out where that is allowed; any other failure is answered.
+func (p *hostPlatform) onAll(ctx context.Context, w work, hosts []host, do func(context.Context, host) error) error {
+	var mu sync.Mutex
+	gone := map[string]error{}
+	err := onHosts(ctx, hosts, func(ctx context.Context, h host) error {
+		err := do(ctx, h)
+		if err == nil || ctx.Err() != nil || p.atLeast == 0 || ping(ctx, h) == nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		gone[h.endpoint] = err
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.drop(w, gone)
+}
+
+func describeLabels(labels map[string]string) string {
+	var all []string
+	for k, v := range labels {
+		all = append(all, k+"="+v)
+	}
+	slices.Sort(all)
+	return fmt.Sprint(all)
+}

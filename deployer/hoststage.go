@@ -1,0 +1,234 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"teal/catalog"
+)
+
+// previousSuffix marks the stopped containers of the release that a deployment
+// replaces in its target, until the new one is there to stay.
+const previousSuffix = ".previous"
+
+// pull gets the images onto all hosts at once.
+func (p *hostPlatform) pull(ctx context.Context, w work) (map[string]string, error) {
+	pulled := &pulledImages{of: map[string]string{}}
+	err := p.onAll(ctx, w, p.used(), func(ctx context.Context, h host) error {
+		return pulled.on(ctx, w, h)
+	})
+	return pulled.of, err
+}
+
+// pulledImages is what each part's image is on the hosts that have pulled it.
+type pulledImages struct {
+	mu sync.Mutex
+	of map[string]string // by part
+}
+
+func (i *pulledImages) on(ctx context.Context, w work, h host) error {
+	seen := map[string]string{}
+	for _, part := range w.spec.Parts {
+		image := imageOf(part, w.record.Images)
+		id, ok := seen[image]
+		if !ok {
+			var err error
+			if id, err = h.Pull(ctx, image); err != nil {
+				return fmt.Errorf("image %s can't be had there; build it, or push it to where this host can pull it from: %w", image, err)
+			}
+			seen[image] = id
+			w.step(h.Name(), "", "pulled %s", image)
+		}
+		if other := i.add(part.Name, id); other != id {
+			w.note("image %s is %s on %s and %s elsewhere; name images by digest, or keep them in a registry", image, id, h.Name(), other)
+		}
+	}
+	return nil
+}
+
+// add is what the part's image is on the first host that told.
+func (i *pulledImages) add(part, id string) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if _, known := i.of[part]; !known {
+		i.of[part] = id
+	}
+	return i.of[part]
+}
+
+// stage puts aside what the target holds and starts the work, a batch of hosts at
+// a time. The earlier containers are stopped and kept under another name, so that
+// a failure can bring them back. In an uncoloured environment this is the outage:
+// its only containers stop, and the new ones get requests as soon as they pass.
+// Running both side by side would need two private networks and volumes, which is
+// what coloured environments are.
+func (p *hostPlatform) stage(ctx context.Context, w work, ready func(context.Context, int) error) error {
+	hosts := p.used()
+	size := len(hosts)
+	if w.env.Batch > 0 {
+		size = w.env.Batch
+	}
+	for n, batch := range slices.Collect(slices.Chunk(hosts, size)) {
+		err := p.onAll(ctx, w, batch, func(ctx context.Context, h host) error { return p.stageOn(ctx, w, h) })
+		if err != nil {
+			return err
+		}
+		started := min((n+1)*size, len(hosts)) - (len(hosts) - len(p.used()))
+		if started == len(p.used()) {
+			return nil
+		}
+		if err := ready(ctx, started*w.env.Replicas); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *hostPlatform) stageOn(ctx context.Context, w work, h host) error {
+	there, err := listTarget(ctx, h, w.record.Service, w.record.Target)
+	if err != nil {
+		return err
+	}
+	if err := p.putAside(ctx, w, h, arrange(there, w.record.Replaces)); err != nil {
+		return err
+	}
+	return p.start(ctx, w, h)
+}
+
+// listTarget lists a target's containers on a host, the oldest first.
+func listTarget(ctx context.Context, h Host, service string, t catalog.Target) ([]catalog.Container, error) {
+	cs, err := h.List(ctx, targetLabels(service, t))
+	if err != nil {
+		return nil, fmt.Errorf("list the containers of %s: %w", t, err)
+	}
+	cs = slices.DeleteFunc(cs, func(c catalog.Container) bool {
+		return c.Labels[catalog.LabelColour] != string(t.Colour) || isShared(c) // no label can be asked for as missing
+	})
+	slices.SortStableFunc(cs, func(a, b catalog.Container) int { return a.Created.Compare(b.Created) })
+	return cs, nil
+}
+
+// leftovers is what becomes of the containers that a target already has.
+type leftovers struct {
+	keep    []catalog.Container // put aside until the flip
+	discard []catalog.Container // debris of a revert that could not reach the host
+}
+
+// arrange tells what to keep of a target's containers. Where a name is there
+// twice, with and without the suffix, the one that belongs to the recorded
+// release is kept. It is pure.
+func arrange(existing []catalog.Container, recorded *catalog.Release) leftovers {
+	byName := map[string][]catalog.Container{}
+	var names []string
+	var l leftovers
+	for _, c := range existing {
+		if isTask(c) {
+			l.discard = append(l.discard, c)
+			continue
+		}
+		name := strings.TrimSuffix(c.Name, previousSuffix)
+		if byName[name] == nil {
+			names = append(names, name)
+		}
+		byName[name] = append(byName[name], c)
+	}
+	for _, name := range names {
+		keep := slices.IndexFunc(byName[name], func(c catalog.Container) bool {
+			return recorded != nil && c.Labels[catalog.LabelDeployment] == recorded.Deployment
+		})
+		if keep < 0 {
+			keep = max(0, slices.IndexFunc(byName[name], func(c catalog.Container) bool { return c.Name == name }))
+		}
+		for n, c := range byName[name] {
+			if n == keep {
+				l.keep = append(l.keep, c)
+			} else {
+				l.discard = append(l.discard, c)
+			}
+		}
+	}
+	return l
+}
+
+func (p *hostPlatform) putAside(ctx context.Context, w work, h host, l leftovers) error {
+	for _, c := range l.discard {
+		if err := discard(ctx, h, c); err != nil {
+			return err
+		}
+		w.step(h.Name(), c.Name, "removed what an earlier deployment left")
+	}
+	for _, c := range slices.Backward(l.keep) { // who depends on others stops first
+		if err := h.Stop(ctx, c.ID, w.grace(c)); err != nil {
+			return fmt.Errorf("stop %s: %w", c.Name, err)
+		}
+		if strings.HasSuffix(c.Name, previousSuffix) {
+			continue
+		}
+		if err := h.Rename(ctx, c.ID, c.Name+previousSuffix); err != nil {
+			return fmt.Errorf("put %s aside: %w", c.Name, err)
+		}
+		w.step(h.Name(), c.Name, "stopped the standby and put it aside")
+	}
+	return nil
+}
+
+// grace is how long a container of the target may take to end: what the file
+// says of its part now, as the one it was started from is not at hand.
+func (w work) grace(c catalog.Container) time.Duration {
+	for _, part := range w.spec.Parts {
+		if part.Name == c.Labels[catalog.LabelPart] && part.StopGrace > 0 {
+			return part.StopGrace
+		}
+	}
+	return defaultStopGrace
+}
+
+// discard stops and removes a container.
+func discard(ctx context.Context, h Host, c catalog.Container) error {
+	if err := h.Stop(ctx, c.ID, defaultStopGrace); err != nil {
+		return fmt.Errorf("stop %s: %w", c.Name, err)
+	}
+	if err := h.Remove(ctx, c.ID); err != nil {
+		return fmt.Errorf("remove %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// start starts all of the work on a host, what others wait for first.
+func (p *hostPlatform) start(ctx context.Context, w work, h host) error {
+	if err := p.startShared(ctx, w, h); err != nil {
+		return err
+	}
+	if err := h.EnsureNetwork(ctx, w.plan.Network, w.plan.NetworkLabels); err != nil {
+		return fmt.Errorf("make network %s: %w", w.plan.Network, err)
+	}
+	for _, c := range w.plan.Containers {
+		if err := p.awaitDependencies(ctx, w, h, c); err != nil {
+			return err
+		}
+		if _, err := startOne(ctx, h, c.On(w.env.Weights[h.endpoint])); err != nil {
+			return err
+		}
+		w.step(h.Name(), c.Name, "started")
+	}
+	return nil
+}
+
+func startOne(ctx context.Context, h host, spec catalog.ContainerSpec) (id string, err error) {
+	id, err = h.Create(ctx, spec)
+	if errors.Is(err, catalog.ErrNameTaken) {
+		return "", fmt.Errorf("create %s: a container that is not Teal's has that name; rename or remove it: %w", spec.Name, err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("create %s: %w", spec.Name, err)
+	}
+	if err := h.Start(ctx, id); err != nil {
+		return id, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	return id, nil
+}

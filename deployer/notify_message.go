@@ -1,0 +1,154 @@
+package deployer
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"teal/catalog"
+)
+
+// maxReason is how many runes of a reason are put into a chat message.
+const maxReason = 1500
+
+// tidings are what somebody is told.
+type tidings struct {
+	spec   *Spec
+	record catalog.Deployment
+	// live is the deployment whose release is live again after a rollback; nil
+	// where it is not known.
+	live *catalog.Deployment
+}
+
+func newTidings(spec *Spec, record catalog.Deployment, previous *catalog.Deployment) tidings {
+	t := tidings{spec: spec, record: record}
+	if previous != nil && previous.State == catalog.Succeeded {
+		t.live = previous
+	}
+	return t
+}
+
+// messages are the requests that tell it in one form. It is pure.
+func (t tidings) messages(kind NotifyKind) ([]message, error) {
+	switch kind {
+	case NotifySlack:
+		return encoded("application/json", t.slack())
+	case NotifyCDEvents:
+		return encoded("application/cloudevents+json", t.cloudEvents()...)
+	}
+	return encoded("application/json", t.webhook())
+}
+
+// encoded are values as messages. Escaping "<" would be harmless and unreadable,
+// so it is left out.
+func encoded(contentType string, values ...any) ([]message, error) {
+	var all []message
+	for _, v := range values {
+		var b strings.Builder
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(v); err != nil {
+			return nil, fmt.Errorf("encode its message: %w", err)
+		}
+		all = append(all, message{contentType: contentType, body: []byte(b.String())})
+	}
+	return all, nil
+}
+
+// webhookMessage is what a plain webhook gets.
+type webhookMessage struct {
+	Event      string             `json:"event"` // "deployment.began", "deployment.succeeded", …
+	Deployment catalog.Deployment `json:"deployment"`
+}
+
+func (t tidings) webhook() any {
+	return webhookMessage{Event: "deployment." + t.event(), Deployment: t.record}
+}
+
+// event is what has happened, a word.
+func (t tidings) event() string {
+	switch {
+	case t.record.State == catalog.AwaitingApproval, t.record.State.Ended():
+		return string(t.record.State)
+	}
+	return "began"
+}
+
+// slackMessage is what an incoming webhook of Slack's kind takes. Others that take
+// it know no more of it than the text, so everything is in there.
+type slackMessage struct {
+	Text string `json:"text"` // mrkdwn
+}
+
+func (t tidings) slack() any {
+	text := t.sign() + " " + slackEscape(t.headline())
+	if reason := t.reason(); reason != "" {
+		text += "\n```\n" + slackEscape(strings.ReplaceAll(reason, "```", "'''")) + "\n```"
+	}
+	return slackMessage{Text: text + "\n" + slackEscape(t.circumstances())}
+}
+
+// slackEscape keeps text from being taken for links and mentions.
+func slackEscape(text string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
+}
+
+// headline is what happened, a sentence without a full stop.
+func (t tidings) headline() string {
+	r := t.record
+	what := fmt.Sprintf("%s %s", r.Service, r.Release)
+	switch r.State {
+	case catalog.Succeeded:
+		return fmt.Sprintf("%s is live in %s", what, r.Environment)
+	case catalog.Failed:
+		return fmt.Sprintf("%s did not get to %s", what, r.Environment)
+	case catalog.Aborted:
+		return fmt.Sprintf("%s: the deployment to %s was stopped", what, r.Environment)
+	case catalog.Superseded:
+		return fmt.Sprintf("%s: the deployment to %s gave way to another", what, r.Environment)
+	case catalog.RolledBack:
+		return fmt.Sprintf("%s was live in %s and was taken back", what, r.Environment)
+	case catalog.RollbackFailed:
+		return fmt.Sprintf("%s in %s could not be taken back: somebody must look at once", what, r.Environment)
+	case catalog.AwaitingApproval:
+		return fmt.Sprintf("%s waits for approval to go live in %s", what, r.Environment)
+	}
+	return fmt.Sprintf("%s is on its way to %s", what, r.Environment)
+}
+
+func (t tidings) sign() string {
+	switch verdictOf(t.record.State) {
+	case good:
+		return ":white_check_mark:"
+	case bad:
+		return ":x:"
+	case broken:
+		return ":rotating_light:"
+	}
+	return ":information_source:"
+}
+
+func (t tidings) reason() string {
+	reason := []rune(strings.TrimSpace(Printable(t.record.Reason)))
+	if len(reason) > maxReason {
+		return string(reason[:maxReason]) + "…"
+	}
+	return string(reason)
+}
+
+// circumstances are where, who, from which commit and how long.
+func (t tidings) circumstances() string {
+	r := t.record
+	all := []string{r.Target.String()}
+	if r.By != "" {
+		all = append(all, "by "+r.By)
+	}
+	if r.Revision != "" {
+		all = append(all, "commit "+shortRevision(r.Revision))
+	}
+	if n := len(r.Timeline); n > 1 && r.State.Ended() {
+		all = append(all, "took "+r.Timeline[n-1].At.Sub(r.Timeline[0].At).Round(100*time.Millisecond).String())
+	}
+	return strings.Join(append(all, "deployment "+r.ID), " · ")
+}

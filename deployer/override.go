@@ -1,0 +1,53 @@
+package deployer
+
+// Override is what an environment says otherwise than the file does in general.
+// What is nil it does not say.
+type Override struct {
+	Smoke   []Smoke       `json:",omitzero"`  // an empty list for none
+	Outside []OutsideGate `json:",omitzero"`  // an empty list for none
+	Test    *TestCommand  `json:",omitempty"` // a zero one for none
+	Canary  *Canary       `json:",omitempty"` // one without steps for none
+	Bake    *Bake         `json:",omitempty"` // a zero one for none
+	Notify  []Notify      `json:",omitzero"`  // an empty list for none
+}
+
+// in is the file as it counts for env: with what env says otherwise. It is pure;
+// the receiver is not changed.
+func (s *Spec) in(env Environment) *Spec {
+	own := *s
+	own.apply(env.Override)
+	if !env.Coloured {
+		own.Canary = nil // there is no second colour to give a part of the requests
+	}
+	return &own
+}
+
+// apply puts what an override says in the place of what was said.
+func (s *Spec) apply(o Override) {
+	if o.Smoke != nil {
+		s.Gates.Smoke = o.Smoke
+	}
+	if o.Outside != nil {
+		s.Gates.Outside = o.Outside
+	}
+	if o.Test != nil {
+		s.Gates.Test = unless(o.Test, o.Test.none())
+	}
+	if o.Canary != nil {
+		s.Canary = unless(o.Canary, len(o.Canary.Steps) == 0)
+	}
+	if o.Bake != nil {
+		s.Bake = unless(o.Bake, o.Bake.For == 0)
+	}
+	if o.Notify != nil {
+		s.Notify = o.Notify
+	}
+}
+
+// unless is v, or nil where it stands for none.
+func unless[T any](v *T, none bool) *T {
+	if none {
+		return nil
+	}
+	return v
+}

@@ -1,0 +1,78 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"teal/catalog"
+)
+
+// patientStore tries again for a while what Consul could not do, so that a moment
+// without it ends no deployment. What Consul refuses it answers at once. Locks and
+// flips it leaves alone: nothing is touched before the first, and whether the
+// second went through has to be asked.
+type patientStore struct {
+	Store
+	patience, pause time.Duration
+}
+
+// patiently is the deployer for work that is under way.
+func (d *Deployer) patiently() *Deployer {
+	opt := d.opt
+	opt.Store = patientStore{opt.Store, opt.Insist, opt.Poll}
+	return &Deployer{opt: opt, telling: d.telling}
+}
+
+// insist does something until it is done or refused, or the time is over.
+func insist[T any](ctx context.Context, s patientStore, do func() (T, error)) (T, error) {
+	deadline := time.Now().Add(s.patience)
+	for {
+		answer, err := do()
+		if err == nil || hopeless(err) || time.Now().After(deadline) || sleep(ctx, s.pause) != nil {
+			return answer, err
+		}
+	}
+}
+
+func (s patientStore) insist(ctx context.Context, do func() error) error {
+	_, err := insist(ctx, s, func() (struct{}, error) { return struct{}{}, do() })
+	return err
+}
+
+// hopeless tells whether trying again is of no use.
+func hopeless(err error) bool {
+	for _, refusal := range []error{
+		catalog.ErrMoved, catalog.ErrUnhealthy, catalog.ErrLockLost, catalog.ErrTooManyChecks,
+		catalog.ErrLocked, catalog.ErrChanged, errUnknownOutcome,
+	} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s patientStore) Service(ctx context.Context, name string) (*catalog.Service, error) {
+	return insist(ctx, s, func() (*catalog.Service, error) { return s.Store.Service(ctx, name) })
+}
+
+func (s patientStore) PutDeployment(ctx context.Context, d catalog.Deployment, session string) error {
+	return s.insist(ctx, func() error { return s.Store.PutDeployment(ctx, d, session) })
+}
+
+func (s patientStore) Deployments(ctx context.Context, service, environment string) ([]catalog.Deployment, error) {
+	return insist(ctx, s, func() ([]catalog.Deployment, error) { return s.Store.Deployments(ctx, service, environment) })
+}
+
+func (s patientStore) PutRelease(ctx context.Context, service string, t catalog.Target, r catalog.Release, session string) error {
+	return s.insist(ctx, func() error { return s.Store.PutRelease(ctx, service, t, r, session) })
+}
+
+func (s patientStore) DeleteRelease(ctx context.Context, service string, t catalog.Target, session string) error {
+	return s.insist(ctx, func() error { return s.Store.DeleteRelease(ctx, service, t, session) })
+}
+
+func (s patientStore) UpdateServiceConfig(ctx context.Context, service string, change func(catalog.ServiceConfig) catalog.ServiceConfig) error {
+	return s.insist(ctx, func() error { return s.Store.UpdateServiceConfig(ctx, service, change) })
+}

@@ -1,0 +1,160 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"teal/catalog"
+)
+
+// pull pins the images to what their names mean now, sees that they are those
+// that an earlier environment has, and has all hosts get them.
+func (r *run) pull(ctx context.Context) error {
+	pins, err := r.pin(ctx)
+	if err != nil {
+		return err
+	}
+	r.record.Images = pins
+	if err := r.required(ctx); err != nil {
+		return err
+	}
+	ids, err := r.platform.pull(ctx, r.work())
+	if err != nil {
+		return err
+	}
+	for part, id := range ids {
+		if !isPinned(r.record.Images[part]) {
+			r.record.Images[part] = id
+		}
+	}
+	r.decide()
+	return nil
+}
+
+// isPinned tells whether an image is named by its digest, so that it is the same
+// everywhere and for ever.
+func isPinned(image string) bool { return strings.Contains(image, "@sha256:") }
+
+// namesRegistry tells whether an image's name begins with the registry that it
+// lies in. Of one that does not, a host may have its own.
+func namesRegistry(image string) bool {
+	host, _, ok := strings.Cut(image, "/")
+	return ok && (strings.ContainsAny(host, ".:") || host == "localhost")
+}
+
+// pin asks the registries what the parts' images are now, all at once. What is
+// pinned already, and what lies in no registry that its name tells, stays.
+func (r *run) pin(ctx context.Context) (map[string]string, error) {
+	pins := map[string]string{}
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	var errs error
+	for _, part := range r.spec.Parts {
+		image := r.wanted(part)
+		if isPinned(image) {
+			pins[part.Name] = image
+			continue
+		}
+		if r.opt.Registry == nil || !namesRegistry(image) {
+			continue
+		}
+		wait.Go(func() {
+			pinned, err := r.opt.Registry.Digest(ctx, image)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				pins[part.Name] = pinned
+			case errors.Is(err, catalog.ErrNoImage):
+				errs = errors.Join(errs, fmt.Errorf("part %s: %w; push the image first", part.Name, err))
+			default:
+				r.note("image %s can't be pinned by digest, so each host takes what it has or gets under that name: %s", image, err)
+			}
+		})
+	}
+	wait.Wait()
+	return pins, errs
+}
+
+// wanted is the image that a part is asked to run, in the environment's own
+// registry.
+func (r *run) wanted(part Part) string {
+	image := part.Image
+	if asked := r.request.Images[part.Name]; asked != "" {
+		image = asked
+	}
+	return inRegistry(image, part, r.env.Registry)
+}
+
+// inRegistry is a service's own image in another registry. What is built
+// elsewhere, a database say, stays where it is.
+func inRegistry(image string, part Part, registry string) string {
+	if registry == "" || part.Build == nil || !namesRegistry(image) {
+		return image
+	}
+	_, rest, _ := strings.Cut(image, "/")
+	return registry + "/" + rest
+}
+
+// digestOf is the part of a pinned image that says what it is, wherever it lies;
+// for others it is the whole text.
+func digestOf(image string) string {
+	if _, digest, ok := strings.Cut(image, "@"); ok {
+		return digest
+	}
+	return image
+}
+
+// required is that the environment which must have the release before does not
+// have it: another image, or by a deployment that did not come through.
+func (r *run) required(ctx context.Context) error {
+	if r.env.Requires == "" {
+		return nil
+	}
+	earlier, err := r.opt.Store.Service(ctx, r.record.Service)
+	if err != nil {
+		return fmt.Errorf("read service %s: %w", r.record.Service, err)
+	}
+	way := fmt.Sprintf("deploy it there first, or use `teal promote --from %s --to %s`", r.env.Requires, r.env.Name)
+	release, err := liveRelease(earlier, r.env.Requires)
+	if err != nil {
+		return fmt.Errorf("environment %s requires that the release is live in %s: %w; %s", r.env.Name, r.env.Requires, err, way)
+	}
+	for part, image := range r.record.Images {
+		if digestOf(release.Images[part]) != digestOf(image) {
+			return fmt.Errorf("environment %s requires what is live in %s, and part %s would run another image (%s) than there (%s); %s",
+				r.env.Name, r.env.Requires, part, image, orNone(release.Images[part]), way)
+		}
+	}
+	return nil
+}
+
+func orNone(image string) string {
+	if image == "" {
+		return "none"
+	}
+	return image
+}
+
+// liveRelease is what an environment's users get.
+func liveRelease(s *catalog.Service, environment string) (catalog.Release, error) {
+	alias, ok := s.Resolve(environment)
+	if !ok {
+		return catalog.Release{}, errors.New("nothing was ever deployed there")
+	}
+	target, ok := alias.Value.Single()
+	if !ok {
+		return catalog.Release{}, fmt.Errorf("it is split between releases there (%s)", alias.Value)
+	}
+	release, ok := s.Releases[target]
+	if !ok || release.State != catalog.Ready {
+		return catalog.Release{}, fmt.Errorf("no release is recorded as ready for %s", target)
+	}
+	if d := s.Unfinished(target); d != nil {
+		return catalog.Release{}, d
+	}
+	return release, nil
+}

@@ -1,0 +1,120 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"teal/catalog"
+)
+
+// ErrNothingToResume: no deployment is under way there.
+var ErrNothingToResume = errors.New("no deployment is under way")
+
+// Resume goes on with the deployment that awaited somebody's word, and finishes
+// or reverts one whose deployer is gone. The service file must be the one that it
+// was begun with. It answers as Deploy does.
+func (d *Deployer) Resume(ctx context.Context, req Request) (catalog.Deployment, error) {
+	d = d.patiently()
+	r, err := d.newRun(ctx, req)
+	if err != nil {
+		return catalog.Deployment{}, err
+	}
+	g := &group{Deployer: d, runs: []*run{r}}
+	found, ok, err := d.underWay(ctx, r.spec.Service, r.env.Name)
+	if err != nil {
+		return catalog.Deployment{}, err
+	}
+	if !ok {
+		return catalog.Deployment{}, fmt.Errorf("resume %s in %s: %w; see `teal history %s %s`", r.spec.Service, r.env.Name, ErrNothingToResume, r.spec.Service, r.env.Name)
+	}
+	r.record = found
+	ctx, release, err := g.lockAll(ctx)
+	defer release()
+	if err != nil {
+		return found, err
+	}
+	ctx, ended := g.heedAll(ctx)
+	defer ended()
+	err = g.resume(ctx)
+	return r.record, err
+}
+
+// resume decides by the state that the deployment was left in, read again now that
+// nobody else can change it.
+func (g *group) resume(ctx context.Context) error {
+	r := g.runs[0]
+	found, ok, err := r.underWay(ctx, r.spec.Service, r.env.Name)
+	if err != nil {
+		return err
+	}
+	if !ok || found.ID != r.record.ID {
+		return fmt.Errorf("resume %s in %s: %w any more; see `teal history %s %s`", r.spec.Service, r.env.Name, ErrNothingToResume, r.spec.Service, r.env.Name)
+	}
+	r.record = found
+	switch found.State {
+	case catalog.AwaitingApproval:
+		return g.resumeApproval(ctx)
+	case catalog.Draining, catalog.Baking:
+		if err := r.adopt(ctx); err != nil {
+			return err
+		}
+		r.index = r.alias.Index
+		return g.conclude(ctx)
+	}
+	return r.resumeByEnding(ctx)
+}
+
+// resumeByEnding reverts what a dead deployer left before the flip: it can't be
+// told how far it was.
+func (r *run) resumeByEnding(ctx context.Context) error {
+	end := ending{catalog.Failed, fmt.Sprintf("its deployer died while %s", r.record.State), "reverted by `teal resume`"}
+	if err := r.settle(ctx, r.record, r.lock.session, end); err != nil {
+		return err
+	}
+	return &Failure{
+		Stage: r.record.State, Outcome: catalog.Failed, Deployment: r.record.ID, BeforeFlip: true,
+		Reason: fmt.Sprintf("deployment %s: %s, before its flip, and is reverted; deploy again", r.record.ID, end.reason),
+	}
+}
+
+func (g *group) resumeApproval(ctx context.Context) error {
+	r := g.runs[0]
+	if digest := r.request.Spec.Digest(); digest != r.record.Spec {
+		return fmt.Errorf("deployment %s was begun with another service file than %s is now; check out commit %s, or deploy again", r.record.ID, r.spec.Path, orNone(r.record.Revision))
+	}
+	if len(r.record.Together) > 0 {
+		return fmt.Errorf("deployment %s goes together with that of %v, whose deployer is gone; deploy them again", r.record.ID, r.record.Together)
+	}
+	if err := r.adopt(ctx); err != nil {
+		return r.fail(ctx, err)
+	}
+	if err := r.awaitApproval(ctx); err != nil {
+		return r.end(ctx, err)
+	}
+	return g.goLive(ctx)
+}
+
+// adopt takes up the deployment where another process left it.
+func (r *run) adopt(ctx context.Context) error {
+	service, err := r.opt.Store.Service(ctx, r.record.Service)
+	if err != nil {
+		return fmt.Errorf("read service %s: %w", r.record.Service, err)
+	}
+	r.env.Hosts = r.record.Hosts
+	if r.platform, err = r.platformOf(r.env); err != nil {
+		return err
+	}
+	r.service, r.alias = service, service.Aliases[r.env.Name]
+	r.alias.Name = r.env.Name
+	before := r.record.State == catalog.AwaitingApproval
+	if before && r.alias.Value.String() != r.record.Previous.String() {
+		return fmt.Errorf("%s points at %s by now: %w", r.env.Name, orNothing(r.alias.Value), catalog.ErrMoved)
+	}
+	r.plan = PlanHost(r.spec, r.env, Placement{
+		Target: r.record.Target, Release: r.record.Release, Revision: r.record.Revision,
+		Deployment: r.record.ID, Images: r.record.Images,
+	})
+	r.entered("")
+	return nil
+}

@@ -1,0 +1,113 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"teal/catalog"
+)
+
+// settleLeftovers ends the deployments that were never ended. We hold the lock,
+// so whoever ran them is gone.
+func (r *run) settleLeftovers(ctx context.Context, session string) error {
+	all, err := r.opt.Store.Deployments(ctx, r.spec.Service, r.env.Name)
+	if err != nil {
+		return err
+	}
+	for _, record := range all {
+		if record.State.Ended() {
+			continue
+		}
+		died := fmt.Sprintf("its deployer died while %s", record.State)
+		end := ending{catalog.Failed, died, "reverted by the next run"}
+		if record.State == catalog.AwaitingApproval {
+			end = ending{catalog.Superseded, "a later deployment took its place while it awaited approval", "reverted by the next run"}
+		}
+		if err := r.settle(ctx, record, session, end); err != nil {
+			return fmt.Errorf("settle deployment %s: %w", record.ID, err)
+		}
+	}
+	return nil
+}
+
+// ending is how a deployment ends that is reverted by somebody else.
+type ending struct {
+	state        catalog.DeploymentState
+	reason, note string
+}
+
+// settle finishes a deployment that is live, and reverts one that is not.
+func (d *Deployer) settle(ctx context.Context, record catalog.Deployment, session string, end ending) error {
+	p, unreachable := d.recordedPlatform(ctx, record.Hosts)
+	next, left, err := d.settled(ctx, p, record, session, end, unreachable)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("deployment %s: %s; it is now %s", record.ID, end.reason, next.State)
+	if left != nil {
+		text += fmt.Sprintf(", as far as its hosts could be reached: %s", left)
+	}
+	d.tell(Event{Kind: Note, State: catalog.Pending, Service: record.Service, Text: text})
+	d.opt.Logger.Warn("settled a deployment whose deployer is gone", "deployment", record.ID, "was", record.State, "is", next.State, "error", left)
+	return d.opt.Store.PutDeployment(ctx, next, session)
+}
+
+// settled decides by the state that the deployment was left in. The state after
+// the flip is written in the flip's own transaction, so one that is before it is
+// not live, but for the part of its users that a canary gave it.
+func (d *Deployer) settled(ctx context.Context, p platform, record catalog.Deployment, session string, end ending, unreachable error) (next catalog.Deployment, left, err error) {
+	now := d.opt.Now()
+	switch record.State {
+	case catalog.Draining, catalog.Baking:
+		left = errors.Join(unreachable, p.finish(ctx, record))
+		return record.Enter(catalog.Succeeded, now, end.reason+"; finished by the next run"), left, nil
+	case catalog.Flipping, catalog.RollingBack:
+		moved, err := d.giveBack(ctx, record, session)
+		if err != nil {
+			return next, nil, err
+		}
+		if moved || record.State == catalog.RollingBack {
+			end.state = catalog.RolledBack
+		}
+	}
+	left = d.revert(ctx, p, record, session, unreachable)
+	next = record.Enter(end.state, now, end.note)
+	next.Reason = end.reason
+	return next, left, nil
+}
+
+// giveBack points an alias back that a canary, or an unfinished way back, left at
+// the release of a dead deployment.
+func (d *Deployer) giveBack(ctx context.Context, record catalog.Deployment, session string) (bool, error) {
+	s, err := d.opt.Store.Service(ctx, record.Service)
+	if err != nil {
+		return false, fmt.Errorf("read service %s: %w", record.Service, err)
+	}
+	alias := s.Aliases[record.Environment]
+	if s.Flips[record.Environment].Deployment != record.ID || !alias.Value.Sends(record.Target) ||
+		record.Target.Colour == "" || record.Previous.IsZero() || s.FlippedByHand(record.Environment) {
+		return false, nil
+	}
+	var guards []catalog.Instance
+	for _, t := range record.Previous.Live() {
+		guards = append(guards, s.Passing(t)...)
+	}
+	if len(guards) == 0 {
+		return false, fmt.Errorf("%s of %s is left at %s, as no instance of %s passes its checks; point it by hand to where it is well: %w",
+			alias.Name, record.Service, alias.Value, record.Previous, catalog.ErrUnhealthy)
+	}
+	back := record.Enter(catalog.RollingBack, d.opt.Now(), "by the next run")
+	index, err := d.opt.Store.Flip(ctx, catalog.Flip{
+		Service: record.Service, Alias: alias.Name, From: alias, To: record.Previous, By: d.opt.By, At: d.opt.Now(),
+		LockSession: session, Environment: record.Environment, Guards: guards, Deployment: &back,
+		Releases: s.ReleasesAfter(alias.Name, alias.Value, record.Previous),
+	})
+	if err != nil {
+		return false, fmt.Errorf("point %s of %s back at %s: %w", alias.Name, record.Service, record.Previous, err)
+	}
+	for _, note := range d.awaitFleet(ctx, record.Service, index, []catalog.Target{record.Target}, DefaultDrain) {
+		d.tell(Event{Kind: Note, State: catalog.Pending, Service: record.Service, Text: note})
+	}
+	return true, nil
+}
