@@ -85,6 +85,8 @@ func TestBuildPlanBuildsASharedImageOnce(t *testing.T) {
 	same := *spec.Parts[2].Build
 	spec.Parts[1].Build = &same
 	require.Len(t, deployer.BuildPlan(spec, version, builtAt), 1)
+	same.Args = map[string]string{"MODE": "try"}
+	require.Len(t, deployer.BuildPlan(spec, version, builtAt), 2, "with other arguments it is another image")
 	require.Equal(t, []string{"registry.example/shop:1"}, deployer.BuiltImages(spec))
 }
 

@@ -46,7 +46,7 @@ type run struct {
 	index   uint64             // of the last flip, once one is through
 	direct  bool               // that no router lives to test through has been told
 	trouble error              // why the last look at Consul or a host saw nothing; nil when it did
-	unjudged string            // why the watch could not judge the traffic; empty when it could
+	at       string             // the alias that tests go to instead of the target; empty for the target
 }
 
 // Deploy brings a release to an environment: into its offline colour, checked,

@@ -63,8 +63,16 @@ func (d *Deployer) Plan(ctx context.Context, req Request) (DeploymentPlan, error
 	if err != nil {
 		return DeploymentPlan{}, err
 	}
-	p := planning{spec: req.Spec, env: env, now: d.opt.Now().UTC(), environ: d.opt.Environ}
-	p.placement = Placement{Release: req.Spec.ReleaseID(req.Release, req.Revision), Revision: req.Revision}
+	if env.Hosts, err = d.endpoints(ctx, env); err != nil {
+		return DeploymentPlan{}, err
+	}
+	spec := req.Spec.in(env)
+	p := planning{spec: spec, env: env, now: d.opt.Now().UTC(), environ: d.opt.Environ}
+	p.placement = Placement{Release: spec.ReleaseID(req.Release, req.Revision), Revision: req.Revision}
+	pinning := &run{Deployer: d, spec: spec, env: env, request: req}
+	if p.placement.Images, err = pinning.pin(ctx); err != nil {
+		p.unpinned = fmt.Sprintf("a deployment from here would not begin: %s", err)
+	}
 	if err := d.readFor(ctx, &p); err != nil {
 		return DeploymentPlan{}, err
 	}
@@ -116,14 +124,22 @@ type planning struct {
 	lock        catalog.HeldLock
 	locked      bool
 	seen        []sighting // the environment's hosts first
+	unpinned    string     // why not all images can be had; empty when they can
 }
 
 // hostsSeen is the error of the hosts that a deployment would go to and that
 // can't be seen.
 func (p planning) hostsSeen() error {
 	var errs []error
+	there := 0
 	for _, one := range p.seen[:len(p.env.Hosts)] {
 		errs = append(errs, one.Err)
+		if one.Err == nil {
+			there++
+		}
+	}
+	if p.env.AtLeast > 0 && there >= p.env.AtLeast {
+		return nil
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("a deployment of %s to %s would not begin: %w", p.spec.Service, p.env.Name, err)
@@ -161,6 +177,17 @@ func (p planning) plan() DeploymentPlan {
 // notes are what else to know before deploying.
 func (p planning) notes() []string {
 	notes := []string{}
+	if p.unpinned != "" {
+		notes = append(notes, p.unpinned)
+	}
+	for _, one := range p.seen[:len(p.env.Hosts)] {
+		if one.Err != nil {
+			notes = append(notes, fmt.Sprintf("left out by a deployment now: %s", one.Err))
+		}
+	}
+	for _, why := range p.env.Missing {
+		notes = append(notes, "a deployment from here would not begin: "+why)
+	}
 	if p.locked && p.lock.Alive {
 		notes = append(notes, fmt.Sprintf("%s holds the deployment lock (%s), so a deployment would not begin now", p.lock.Holder, p.lock.Deployment))
 	}

@@ -47,6 +47,7 @@ func (r *reader) extension(spec *Spec, project *types.Project) {
 	spec.apply(x.override())
 	r.checkPreviews(spec)
 	r.checkShared(spec)
+	r.checkRegistries(spec)
 	r.checkTogether(spec, x)
 }
 
@@ -67,6 +68,19 @@ func (r *reader) checkTogether(spec *Spec, x fields) {
 	}
 	if spec.Traffic.TLS != nil && cmp.Or(spec.Protocol, label) != catalog.ProtocolHTTPS {
 		r.warn([]string{Extension, "traffic", "tls"}, "the instances are not asked for TLS, as %s.protocol is not %s", Extension, catalog.ProtocolHTTPS)
+	}
+}
+
+// checkRegistries tells of registries that no image is pulled from.
+func (r *reader) checkRegistries(spec *Spec) {
+	if slices.ContainsFunc(spec.Parts, func(p Part) bool { return p.Build != nil }) {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(spec.Environments)) {
+		if spec.Environments[name].Registry != "" {
+			f := r.field(Extension, "environments", name, "registry")
+			r.warn(f.path, "%s does nothing, as it is for the images of parts with build, and there are none", f.name())
+		}
 	}
 }
 

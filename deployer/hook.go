@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -29,7 +30,11 @@ func (r *run) runTest(ctx context.Context) error {
 	bound, done := context.WithTimeout(ctx, test.Timeout)
 	defer done()
 	out := &lineWriter{line: func(line string) { r.step("%s: %s", test.name(), line) }}
-	err = runGroup(r.testProcess(bound, door.url, out))
+	if test.Image != "" {
+		err = r.testContainer(bound, door.url, out)
+	} else {
+		err = runGroup(r.testProcess(bound, door.url, out))
+	}
 	out.end()
 	switch {
 	case ctx.Err() != nil:
@@ -44,16 +49,40 @@ func (r *run) runTest(ctx context.Context) error {
 	if errors.As(err, &ended) {
 		return fmt.Errorf("the test command %s ended with %s; it last wrote: %q", test.name(), ended, out.last)
 	}
+	if test.Image != "" {
+		return fmt.Errorf("the test %s: %w; it last wrote: %q", test.name(), err, out.last)
+	}
 	return fmt.Errorf("the test command %s can't be run; see that the machine that deploys has it: %w", test.name(), err)
+}
+
+// testVariables tell a test where the new release is.
+func (r *run) testVariables(preview string) map[string]string {
+	return map[string]string{
+		"TEAL_PREVIEW_URL": preview, "TEAL_SERVICE": r.record.Service,
+		"TEAL_TARGET": r.record.Target.String(), "TEAL_RELEASE": r.record.Release,
+	}
+}
+
+// testContainer runs the test in a container beside the new release.
+func (r *run) testContainer(ctx context.Context, preview string, out io.Writer) error {
+	test := r.spec.Gates.Test
+	c := r.besides(Part{Image: test.Image, Env: r.testVariables(preview), StopGrace: testGrace}, "test")
+	c.Command = test.Command
+	code, err := r.platform.once(ctx, r.work(), c, out)
+	if err == nil && code != 0 {
+		err = fmt.Errorf("it ended with %d", code)
+	}
+	return err
 }
 
 func (r *run) testProcess(ctx context.Context, preview string, out *lineWriter) *exec.Cmd {
 	command := r.spec.Gates.Test.Command
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = filepath.Dir(r.spec.Path)
-	cmd.Env = append(slices.Clone(r.opt.Environ),
-		"TEAL_PREVIEW_URL="+preview, "TEAL_SERVICE="+r.record.Service,
-		"TEAL_TARGET="+r.record.Target.String(), "TEAL_RELEASE="+r.record.Release)
+	cmd.Env = slices.Clone(r.opt.Environ)
+	for name, value := range r.testVariables(preview) {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
 	cmd.Stdout, cmd.Stderr = out, out
 	return cmd
 }

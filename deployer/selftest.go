@@ -61,7 +61,7 @@ func RunSelfTest(ctx context.Context, h SelfTestHost, spec *Spec, out io.Writer)
 	said.end()
 	switch {
 	case ctx.Err() != nil:
-		return errors.Join(context.Cause(ctx), leftover(err))
+		return errors.Join(fmt.Errorf("the self-test of %s was broken off: %w", image, context.Cause(ctx)), leftover(err))
 	case bound.Err() != nil:
 		return errors.Join(fmt.Errorf("the self-test of %s did not end within %s and was killed; it last wrote: %q", image, timeout, said.last), leftover(err))
 	case err != nil:

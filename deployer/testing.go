@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -105,7 +106,7 @@ func (r *run) door(ctx context.Context, round int) (door, error) {
 	if len(living) > 0 {
 		router := living[round%len(living)]
 		return door{
-			url:     fmt.Sprintf("http://%s/%s@%s", router.Proxy, r.record.Service, r.record.Target),
+			url:     fmt.Sprintf("http://%s/%s@%s", router.Proxy, r.record.Service, cmp.Or(r.at, r.record.Target.String())),
 			through: "router " + router.ID, protocol: catalog.ProtocolHTTP,
 		}, nil
 	}

@@ -28,7 +28,7 @@ func TestBuildArgs(t *testing.T) {
 func fakeCLI(t *testing.T, script string) *Engine {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker"), []byte("#!/bin/sh\n"+script), 0o700)) //nolint:gosec // it is to be run
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "docker"), []byte("#!/bin/sh\n"+script), 0o700))
 	t.Setenv("PATH", dir+":/bin:/usr/bin")
 	t.Setenv("DOCKER_HOST", "unix:///elsewhere.sock")
 	t.Setenv("DOCKER_CONTEXT", "elsewhere")

@@ -19,6 +19,7 @@ func pushEngine(t *testing.T, progress string, auth *registry.AuthConfig) *Engin
 		"/images/registry.example/shop:1/json": says(`{"Id":"sha256:1"}`),
 		"/images/registry.example/shop/push": func(w http.ResponseWriter, r *http.Request) {
 			require.Equal(t, "1", r.URL.Query().Get("tag"))
+			require.NotEmpty(t, r.Header.Get("X-Registry-Auth"), "engines refuse a push without it")
 			got, err := registry.DecodeAuthConfig(r.Header.Get("X-Registry-Auth"))
 			require.NoError(t, err)
 			*auth = *got

@@ -35,7 +35,9 @@ const patient = "teal-test/patient:v1"
 type machine struct {
 	t           testing.TB
 	dir         string
-	init        int // the namespaces' first process
+	init        int      // the namespaces' first process
+	keeper      *daemon  // ends the namespaces, and all that is in them, with itself
+	network     []string // what the engine is told of its network
 	liveRestore bool
 	engine      *daemon
 	docker      *client.Client
@@ -50,7 +52,7 @@ func newMachine(t testing.TB, options ...consultest.Option) *machine {
 	dir, err := os.MkdirTemp("", "teal-machine-") // sockets have short names
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	m := &machine{t: t, dir: dir}
+	m := &machine{t: t, dir: dir, network: []string{"--bip", "172.31.99.1/24", "--iptables=false", "--ip-masq=false", "--ip-forward=false"}}
 	t.Cleanup(m.removeGroups)
 	require.NoError(t, os.Mkdir(m.path("truth"), 0o777))
 	m.isolate()
@@ -71,12 +73,14 @@ func (m *machine) path(name string) string { return filepath.Join(m.dir, name) }
 func (m *machine) endpoint() string { return "unix://" + m.path("docker.sock") }
 
 // isolate makes the namespaces. Their first process is a shell, which buries the
-// orphans, as an init does.
+// orphans, as an init does. What is in /run ends with them.
 func (m *machine) isolate() {
 	m.t.Helper()
 	ready := m.path("ready")
+	_ = os.Remove(ready) // of those before
 	keeper := startDaemon(m.t, exec.Command("unshare", "--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc",
-		"sh", "-c", `ip link set lo up && touch "$0" && { sleep infinity & wait; }`, ready))
+		"sh", "-c", `mount -t tmpfs tmpfs /run && ip link set lo up && touch "$0" && { sleep infinity & wait; }`, ready))
+	m.keeper = keeper
 	m.t.Cleanup(func() { keeper.end(syscall.SIGKILL) }) // SIGTERM, the other clean-up, is lost on a first process
 	require.Eventually(m.t, func() bool {
 		_, err := os.Stat(ready)
@@ -98,9 +102,9 @@ func (m *machine) startEngine() {
 	m.t.Helper()
 	words := []string{
 		"dockerd", "--data-root", m.path("data"), "--exec-root", m.path("exec"), "--pidfile", m.path("dockerd.pid"),
-		"--host", m.endpoint(), "--bip", "172.31.99.1/24", "--cgroup-parent", m.cgroup(),
-		"--log-level=fatal", "--iptables=false", "--ip-masq=false", "--ip-forward=false",
+		"--host", m.endpoint(), "--cgroup-parent", m.cgroup(), "--log-level=fatal",
 	}
+	words = append(words, m.network...)
 	if m.liveRestore {
 		words = append(words, "--live-restore")
 	}

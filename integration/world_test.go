@@ -125,14 +125,27 @@ type result struct {
 // run runs a teal command to its end.
 func (w *world) run(t *testing.T, env []string, args ...string) result {
 	t.Helper()
+	return runTeal(t, w.env(env...), args...)
+}
+
+// runTeal runs a teal command to its end in an environment that is given whole.
+func runTeal(t *testing.T, env []string, args ...string) result {
+	t.Helper()
+	r := askTeal(t, env, args...)
+	t.Logf("teal %s\n%s", strings.Join(args, " "), r.out)
+	return r
+}
+
+// askTeal is runTeal for a command whose output is not worth showing.
+func askTeal(t *testing.T, env []string, args ...string) result {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, teal(t), args...)
-	cmd.Env = w.env(env...)
+	cmd.Env = env
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
-	t.Logf("teal %s\n%s", strings.Join(args, " "), out.String())
 	if exit, ok := err.(*exec.ExitError); ok {
 		return result{exit.ExitCode(), out.String()}
 	}

@@ -14,6 +14,7 @@ import (
 	"teal/dev"
 	"teal/docker"
 	"teal/fleet"
+	"teal/registry"
 )
 
 // globals are the flags of every command.
@@ -83,7 +84,7 @@ func (g *globals) deployer(progress func(deployer.Event)) (*deployer.Deployer, e
 		return nil, err
 	}
 	return deployer.New(deployer.Options{
-		Store: store, Connect: connectDocker, Fleet: fleet.NewClient(log),
+		Store: store, Connect: connectDocker, Fleet: fleet.NewClient(log), Registry: registry.New(),
 		Progress: progress, By: dev.By(), Logger: log,
 	}), nil
 }

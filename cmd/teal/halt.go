@@ -64,18 +64,6 @@ The alias stays paused then. Long streams, such as WebSockets, are requests too.
 	return cmd
 }
 
-func resumeCommand(g *globals) *cobra.Command {
-	return &cobra.Command{
-		Use:     "resume SERVICE ALIAS",
-		Short:   "Let the requests go on that teal pause holds",
-		Example: "  teal resume web production",
-		Args:    cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.resume(cmd, args[0], args[1], catalog.HaltPause)
-		},
-	}
-}
-
 func maintenanceCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "maintenance",

@@ -121,6 +121,7 @@ build in the other colour, checks it, and flips the alias.`,
 		explainCommand(), pauseCommand(g), resumeCommand(g), maintenanceCommand(g),
 		routerCommand(g), registratorCommand(g),
 		buildCommand(), testCommand(), pushCommand(),
+		approveCommand(g), abortCommand(g), canaryCommand(g), verifyCommand(g), promoteCommand(g), pipelineCommand(g),
 		initCommand(), lintCommand(), planCommand(g), historyCommand(g), lockCommand(g), pruneCommand(g),
 		demoCommand(g), devCommand(g), sampleCommand(),
 	)

@@ -45,7 +45,7 @@ func stepped(host, container, text string) deployer.Event {
 func failure() *deployer.Failure {
 	return &deployer.Failure{
 		Stage: catalog.Checking, Outcome: catalog.Failed, Deployment: "d1", Service: "web", BeforeFlip: true,
-		Reason: "the deployment failed while checking: web-1 on h1 exited with 2\n100% lost",
+		Reason: "the deployment failed while checking: web-1 on h1 exited with \x1b[7m2\n100% lost",
 		Checks: []deployer.FailedCheck{{Instance: "i1", Node: "h1", Check: "http", Status: catalog.Critical, Output: "::error::HTTP 500"}},
 		Logs:   []deployer.ContainerLog{{Host: "h1", Container: "web-1", State: "exited with 2", Lines: "\x1b[31mpanic\x1b[0m\n##teamcity[buildStop]"}},
 	}

@@ -8,5 +8,5 @@ func memory() int64 {
 	if syscall.Sysinfo(&info) != nil {
 		return 0
 	}
-	return int64(info.Totalram) * int64(info.Unit) //nolint:unconvert // of another type on other processors
+	return int64(info.Totalram) * int64(info.Unit)
 }

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"teal/catalog"
+	"teal/deployer"
+)
+
+// deploying is what the commands that deploy have in common.
+type deploying struct {
+	*globals
+	files        []string
+	environment  string
+	release      string
+	revision     string
+	wait         time.Duration
+	waitApproval bool
+	out          outputFlags
+}
+
+// waitAsLong is what --wait without a time stands for.
+const waitAsLong = 10 * time.Minute
+
+func (d *deploying) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVarP(&d.files, "file", "f", []string{serviceFile}, "the service file; several are deployed together, and flipped in one transaction")
+	f.StringVar(&d.release, "release", "", "what to call this release (default what the file or git says)")
+	f.StringVar(&d.revision, "revision", "", "the commit it was built from (default the one checked out)")
+	d.waitFlags(cmd)
+}
+
+// waitFlags are those of commands that go on with what is recorded.
+func (d *deploying) waitFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.DurationVar(&d.wait, "wait", 0, "how long to wait for a deployment that is under way (alone: 10m)")
+	f.Lookup("wait").NoOptDefVal = waitAsLong.String()
+	f.BoolVar(&d.waitApproval, "wait-approval", false, "wait for the approval that the environment asks for, rather than end with 7")
+	d.out.add(cmd)
+}
+
+func (d *deploying) environmentFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&d.environment, "environment", "e", "", "where to deploy to (default the only one, else production)")
+}
+
+// source is a service file and what git says of where it lies.
+type source struct {
+	file    string
+	spec    *deployer.Spec
+	version deployer.Version
+}
+
+// load reads a service file.
+func load(cmd *cobra.Command, file string) (source, error) {
+	ctx := cmd.Context()
+	s := source{file: file, version: deployer.GitVersion(ctx, filepath.Dir(file))}
+	var err error
+	if s.spec, err = deployer.Load(ctx, file, s.version.Environ(os.Environ())); err != nil {
+		return s, missingAsUsage(err)
+	}
+	printWarnings(cmd.ErrOrStderr(), s.spec.Warnings)
+	return s, nil
+}
+
+// request is what to deploy of a service file.
+func (d *deploying) request(s source, environment string) deployer.Request {
+	req := deployer.Request{
+		Spec: s.spec, Environment: environment, Release: d.release, Revision: d.revision,
+		WaitLock: d.wait, WaitApproval: d.waitApproval,
+	}
+	if d.revision != "" && d.revision != s.version.Revision {
+		return req // it was built from another commit than is checked out
+	}
+	req.Revision, req.Committed = s.version.Revision, s.version.Committed
+	if req.Release == "" && s.spec.Release == "" {
+		req.Release = s.version.Release()
+	}
+	return req
+}
+
+// requests are what to deploy of all service files.
+func (d *deploying) requests(cmd *cobra.Command) ([]deployer.Request, error) {
+	var all []deployer.Request
+	for _, file := range d.files {
+		s, err := load(cmd, file)
+		if err != nil {
+			return nil, err
+		}
+		environment, err := chooseEnvironment(s.spec, d.environment)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d.request(s, environment))
+	}
+	return all, nil
+}
+
+// only is the one service file of a command that takes no more.
+func (d *deploying) only(cmd *cobra.Command) (source, error) {
+	if len(d.files) != 1 {
+		return source{}, usageError{fmt.Errorf("%s takes one service file, and %d are named", cmd.CommandPath(), len(d.files))}
+	}
+	return load(cmd, d.files[0])
+}
+
+// show runs something that deploys, and shows what it does and how it ends.
+func (d *deploying) show(cmd *cobra.Command, do func(context.Context, *deployer.Deployer) ([]catalog.Deployment, error)) error {
+	out := newOutput(cmd, d.out)
+	defer out.close()
+	dep, err := d.deployer(out.event)
+	if err != nil {
+		return err
+	}
+	return show(cmd.Context(), out, dep, do)
+}
+
+// show is that on an output and a deployer that are there already.
+func show(ctx context.Context, out output, dep *deployer.Deployer, do func(context.Context, *deployer.Deployer) ([]catalog.Deployment, error)) error {
+	done, err := do(ctx, dep)
+	var awaiting *deployer.Awaiting
+	if err != nil && !errors.As(err, &awaiting) {
+		return out.failed(err)
+	}
+	for _, record := range done {
+		out.done(record)
+	}
+	if err != nil {
+		return said{err}
+	}
+	return nil
+}
+
+// chooseEnvironment is the asked-for environment, else the only one there is,
+// else production.
+func chooseEnvironment(spec *deployer.Spec, asked string) (string, error) {
+	if asked == "" && len(spec.Environments) == 1 {
+		for name := range spec.Environments {
+			return name, nil
+		}
+	}
+	if asked == "" {
+		asked = catalog.DefaultAlias
+	}
+	if _, ok := spec.Environments[asked]; !ok {
+		names := slices.Sorted(maps.Keys(spec.Environments))
+		return "", usageError{fmt.Errorf("%s has no environment %q; it has %s", spec.Path, asked, strings.Join(names, ", "))}
+	}
+	return asked, nil
+}
+
+// revisionOf is the asked-for commit, else the one that is checked out where the
+// service file lies; empty where there is none.
+func revisionOf(ctx context.Context, asked, file string) string {
+	if asked != "" {
+		return asked
+	}
+	return deployer.GitRevision(ctx, filepath.Dir(file))
+}

@@ -1,0 +1,328 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"teal/catalog"
+	"teal/deployer"
+	"teal/docker"
+)
+
+// The steps of a pipeline, in their order.
+const (
+	stepLint    = "lint"
+	stepBuild   = "build"
+	stepTest    = "test"
+	stepPush    = "push"
+	stepPlan    = "plan"
+	stepDeploy  = "deploy"
+	stepVerify  = "verify"
+	stepPromote = "promote"
+	stepConfirm = "confirm"
+	stepPrune   = "prune"
+	stepReport  = "report"
+)
+
+var pipelineSteps = []string{
+	stepLint, stepBuild, stepTest, stepPush, stepPlan, stepDeploy, stepVerify, stepPromote, stepConfirm, stepPrune, stepReport,
+}
+
+func pipelineCommand(g *globals) *cobra.Command {
+	p := &pipeline{deploying: deploying{globals: g}}
+	cmd := &cobra.Command{
+		Use:   "pipeline",
+		Short: "From the source to production: all steps in their order",
+		Long: `Pipeline takes what is checked out to production, in eleven steps, each of which
+can be left out with --skip:
+
+  lint      read the service file
+  build     build its images, labelled with where they are from
+  test      run the self-test of the image by itself
+  push      push the images to their registry
+  plan      say what would change in the first environment
+  deploy    deploy there, by digest
+  verify    look whether what is live there is well
+  promote   deploy the very same digests to the second environment
+  confirm   look whether what is live there is well
+  prune     remove what nobody needs any more
+  report    say what was done
+
+The first environment is the one that the second requires. Where there is but one,
+it is deployed to, and promote and confirm have nothing to do. A step that fails
+ends the pipeline with that step's exit code; run it again and it goes on from the
+start, which by then is mostly done.`,
+		Example: "  teal pipeline\n  teal pipeline --skip test,prune --wait 10m",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.run(cmd) },
+	}
+	cmd.Flags().StringArrayVarP(&p.files, "file", "f", []string{serviceFile}, "the service file")
+	cmd.Flags().StringVar(&p.from, "from", "", "the environment to deploy to first (default what the other requires)")
+	cmd.Flags().StringVar(&p.to, "to", "", "the environment to promote to (default production)")
+	cmd.Flags().StringSliceVar(&p.skip, "skip", nil, "steps to leave out")
+	cmd.Flags().StringVar(&p.engine, "engine", "", "the Docker engine that builds (default DOCKER_HOST, else the local one)")
+	cmd.Flags().BoolVar(&p.dry, "dry-run", false, "say which steps there would be, and do nothing")
+	p.waitFlags(cmd)
+	return cmd
+}
+
+// pipeline is all steps of one run.
+type pipeline struct {
+	deploying
+	from, to string
+	engine   string
+	skip     []string
+	dry      bool
+
+	source source
+	out    output
+	dep    *deployer.Deployer
+	did    []string // what the steps say of themselves, for the report
+}
+
+func (p *pipeline) run(cmd *cobra.Command) error {
+	for _, name := range p.skip {
+		if !slices.Contains(pipelineSteps, name) {
+			return usageError{fmt.Errorf("there is no step %q to skip; the steps are %s", name, strings.Join(pipelineSteps, ", "))}
+		}
+	}
+	var err error
+	if p.source, err = p.only(cmd); err != nil {
+		return err
+	}
+	if err := p.chooseWay(); err != nil {
+		return err
+	}
+	p.out = newOutput(cmd, p.deploying.out)
+	defer p.out.close()
+	if p.dep, err = p.deployer(p.out.event); err != nil {
+		return err
+	}
+	for n, name := range pipelineSteps {
+		if err := p.step(cmd.Context(), n, name); err != nil {
+			return p.end(name, err)
+		}
+	}
+	return nil
+}
+
+// end is how a pipeline ends that a step has ended.
+func (p *pipeline) end(step string, err error) error {
+	var awaiting *deployer.Awaiting
+	if errors.As(err, &awaiting) {
+		p.out.say(step, "%s", err)
+		return said{err}
+	}
+	return p.out.failed(fmt.Errorf("step %s: %w", step, err))
+}
+
+// chooseWay decides between which environments the release goes.
+func (p *pipeline) chooseWay() error {
+	spec := p.source.spec
+	if len(spec.Environments) == 1 && p.from == "" {
+		only, err := chooseEnvironment(spec, p.to)
+		p.from, p.to = only, ""
+		return err
+	}
+	from, to, err := chooseWay(spec, p.from, p.to)
+	p.from, p.to = from, to
+	return err
+}
+
+// chooseWay is from where to where a release goes: to production unless told
+// otherwise, and from what that requires.
+func chooseWay(spec *deployer.Spec, from, to string) (string, string, error) {
+	to, err := chooseEnvironment(spec, to)
+	if err != nil {
+		return "", "", err
+	}
+	if from == "" {
+		from = spec.Environments[to].Requires
+	}
+	if from == "" {
+		return "", "", usageError{fmt.Errorf("environment %s of %s requires no other, so say with --from which one comes first", to, spec.Path)}
+	}
+	if from, err = chooseEnvironment(spec, from); err != nil {
+		return "", "", err
+	}
+	if from == to {
+		return "", "", usageError{fmt.Errorf("--from and --to both name %s; a release goes from one environment to another", to)}
+	}
+	return from, to, nil
+}
+
+func (p *pipeline) step(ctx context.Context, n int, name string) error {
+	if slices.Contains(p.skip, name) {
+		p.out.say(name, "step %d of %d is left out", n+1, len(pipelineSteps))
+		return nil
+	}
+	if p.dry {
+		p.out.say(name, "step %d of %d would be done", n+1, len(pipelineSteps))
+		return nil
+	}
+	return map[string]func(context.Context) error{
+		stepLint: p.lint, stepBuild: p.build, stepTest: p.test, stepPush: p.push, stepPlan: p.plan,
+		stepDeploy: p.deploy, stepVerify: p.verify(p.from), stepPromote: p.promoteIt, stepConfirm: p.verify(p.to),
+		stepPrune: p.prune, stepReport: p.report,
+	}[name](ctx)
+}
+
+// told says what a step has done, and keeps it for the report.
+func (p *pipeline) told(step, format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	p.out.say(step, "%s", text)
+	p.did = append(p.did, step+": "+text)
+	return nil
+}
+
+func (p *pipeline) lint(context.Context) error {
+	return p.told(stepLint, "%s is sound: service %s", p.source.file, p.source.spec.Service)
+}
+
+// toolOutput shows what a tool writes, a line at a time.
+func (p *pipeline) toolOutput(step string) *lineSplitter {
+	return &lineSplitter{line: func(text string) { p.out.say(step, "%s", text) }}
+}
+
+func (p *pipeline) onEngine(do func(*docker.Engine) error) error {
+	engine, err := docker.New(p.engine)
+	if err != nil {
+		return usageError{err}
+	}
+	defer engine.Close()
+	return do(engine)
+}
+
+func (p *pipeline) build(ctx context.Context) error {
+	plan := deployer.BuildPlan(p.source.spec, p.source.version, now())
+	if len(plan) == 0 {
+		return p.told(stepBuild, "no part has a build")
+	}
+	if err := deployer.CheckBuilds(plan); err != nil {
+		return usageError{err}
+	}
+	out := p.toolOutput(stepBuild)
+	defer out.end()
+	err := p.onEngine(func(e *docker.Engine) error { return deployer.BuildImages(ctx, e, plan, out) })
+	if err != nil {
+		return err
+	}
+	return p.told(stepBuild, "built %s", strings.Join(deployer.BuiltImages(p.source.spec), ", "))
+}
+
+func (p *pipeline) test(ctx context.Context) error {
+	image, err := deployer.SelfTestImage(p.source.spec)
+	if err != nil {
+		return usageError{err}
+	}
+	if image == "" {
+		return p.told(stepTest, "the file has no self-test")
+	}
+	out := p.toolOutput(stepTest)
+	defer out.end()
+	err = p.onEngine(func(e *docker.Engine) error { return deployer.RunSelfTest(ctx, e, p.source.spec, out) })
+	if err != nil {
+		return err
+	}
+	return p.told(stepTest, "the self-test of %s passes", image)
+}
+
+func (p *pipeline) push(ctx context.Context) error {
+	if len(deployer.BuiltImages(p.source.spec)) == 0 {
+		return p.told(stepPush, "no part has a build")
+	}
+	out := p.toolOutput(stepPush)
+	defer out.end()
+	var pinned map[string]string
+	err := p.onEngine(func(e *docker.Engine) (err error) {
+		pinned, err = deployer.PushImages(ctx, e, p.source.spec, out)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for part, image := range pinned {
+		_ = p.told(stepPush, "%s is %s", part, image)
+	}
+	return nil
+}
+
+func (p *pipeline) plan(ctx context.Context) error {
+	plan, err := p.dep.Plan(ctx, p.request(p.source, p.from))
+	if err != nil {
+		return err
+	}
+	if !plan.Changes {
+		return p.told(stepPlan, "nothing would change in %s", p.from)
+	}
+	return p.told(stepPlan, "release %s would go to %s in %s", plan.Release, plan.Target, p.from)
+}
+
+func (p *pipeline) deploy(ctx context.Context) error {
+	done, err := p.dep.DeployTogether(ctx, []deployer.Request{p.request(p.source, p.from)})
+	return p.deployed(stepDeploy, done, err)
+}
+
+func (p *pipeline) promoteIt(ctx context.Context) error {
+	if p.to == "" {
+		return p.told(stepPromote, "there is but one environment")
+	}
+	done, err := p.promote(ctx, p.dep, p.source, p.from, p.to)
+	return p.deployed(stepPromote, done, err)
+}
+
+func (p *pipeline) deployed(step string, done []catalog.Deployment, err error) error {
+	if err != nil {
+		return err
+	}
+	for _, record := range done {
+		_ = p.told(step, "release %s is live in %s as %s", record.Release, record.Environment, record.Target)
+	}
+	return nil
+}
+
+func (p *pipeline) verify(environment string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		step := stepVerify
+		if environment == p.to {
+			step = stepConfirm
+		}
+		if environment == "" {
+			return p.told(step, "there is but one environment")
+		}
+		found, err := p.dep.Verify(ctx, p.source.spec, environment)
+		for _, problem := range found.Problems {
+			p.out.say(step, "%s", problem)
+		}
+		if err != nil {
+			return err
+		}
+		return p.told(step, "%s", verifiedWords(found))
+	}
+}
+
+func (p *pipeline) prune(ctx context.Context) error {
+	for _, environment := range []string{p.from, p.to} {
+		if environment == "" {
+			continue
+		}
+		pruned, err := p.dep.Prune(ctx, deployer.PruneRequest{Service: p.source.spec.Service, Environment: environment, Keep: keptDeployments})
+		if err != nil {
+			return err
+		}
+		_ = p.told(stepPrune, "%s: %d containers and %d records are gone", environment, len(pruned.Containers), len(pruned.Deployments))
+	}
+	return nil
+}
+
+func (p *pipeline) report(context.Context) error {
+	for _, line := range p.did {
+		p.out.say(stepReport, "%s", line)
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"teal/catalog"
+)
+
+// Verified is how what is live in an environment does.
+type Verified struct {
+	Service     string         `json:"service"`
+	Environment string         `json:"environment"`
+	Target      catalog.Target `json:"target"`
+	Release     string         `json:"release"`
+	Passing     int            `json:"passing"` // instances
+	Routers     int            `json:"routers"` // that have applied every flip
+	Smoke       int            `json:"smoke"`   // tests that passed through the stable URI
+	// Problems is what is not as it should be, a sentence each.
+	Problems []string `json:"problems"`
+}
+
+// ErrNotVerified: what is live is not as it should be.
+var ErrNotVerified = errors.New("it is not as it should be")
+
+// Verify looks whether what is live in an environment does what the service file
+// asks for: every instance passes, all routers have the last flip, no container is
+// missing or another one, and the smoke tests and the test command pass at the
+// stable URI, as users meet it. It changes nothing. Problems are in the answer and
+// make an error that wraps ErrNotVerified.
+func (d *Deployer) Verify(ctx context.Context, spec *Spec, environment string) (Verified, error) {
+	env, err := spec.Environment(environment)
+	if err != nil {
+		return Verified{}, err
+	}
+	status, err := d.Status(ctx, spec.Service)
+	if err != nil {
+		return Verified{}, err
+	}
+	s, err := d.opt.Store.Service(ctx, spec.Service)
+	if err != nil {
+		return Verified{}, fmt.Errorf("read service %s: %w", spec.Service, err)
+	}
+	v := verification{
+		run:      &run{Deployer: d, spec: spec.in(env), env: env, service: s},
+		Verified: Verified{Service: spec.Service, Environment: environment, Problems: []string{}},
+	}
+	v.live(s)
+	v.standing(status)
+	if len(v.Problems) == 0 {
+		v.ask(ctx)
+	}
+	if len(v.Problems) > 0 {
+		return v.Verified, fmt.Errorf("verify %s in %s: %w", spec.Service, environment, ErrNotVerified)
+	}
+	return v.Verified, nil
+}
+
+type verification struct {
+	*run
+	Verified
+}
+
+func (v *verification) problem(format string, args ...any) {
+	v.Problems = append(v.Problems, fmt.Sprintf(format, args...))
+}
+
+// live looks at the release and its instances.
+func (v *verification) live(s *catalog.Service) {
+	release, err := liveRelease(s, v.Environment)
+	if err != nil {
+		v.problem("no release is live in %s: %s", v.Environment, err)
+		return
+	}
+	alias, _ := s.Resolve(v.Environment)
+	v.Target, _ = alias.Value.Single()
+	v.Verified.Release = release.ID
+	v.record = catalog.Deployment{Service: s.Name, Environment: v.Environment, Target: v.Target, Release: release.ID}
+	now := read(s, v.Target, release.ID, nil)
+	v.Passing, v.guards = len(now.passing), now.passing
+	if v.Passing == 0 {
+		v.problem("no instance of release %s passes its checks", release.ID)
+	}
+	for _, c := range failedChecks(now.others) {
+		v.problem("check %s of %s on %s is %s", c.Check, c.Instance, c.Node, c.Status)
+	}
+}
+
+// standing looks at the routers and the hosts.
+func (v *verification) standing(status Status) {
+	for _, router := range status.Routers {
+		if router.Current {
+			v.Routers++
+		} else {
+			v.problem("router %s has not applied the last flip", router.ID)
+		}
+	}
+	if len(status.Routers) == 0 {
+		v.problem("no router is running, so nobody gets the service")
+	}
+	for _, drift := range status.Drift {
+		if drift.Target == v.Target {
+			v.problem("%s", drift)
+		}
+	}
+	for _, unseen := range status.Unseen {
+		v.problem("%s", unseen)
+	}
+}
+
+// ask holds what is live to the smoke tests and the test command, at the URI that
+// never changes.
+func (v *verification) ask(ctx context.Context) {
+	v.at = v.Environment
+	if err := v.smoke(ctx); err != nil {
+		v.problem("%s", err)
+		return
+	}
+	v.Smoke = len(v.spec.Gates.Smoke)
+	if err := v.runTest(ctx); err != nil {
+		v.problem("%s", err)
+	}
+}
