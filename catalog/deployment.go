@@ -86,6 +86,12 @@ type Deployment struct {
 	// From is the environment whose release it promotes; empty for one that was
 	// deployed from its file.
 	From string `json:"from,omitempty"`
+	// RolledBackTo is the deployment whose release, which its hosts had kept, this one
+	// brings back; empty for one that brings a release of its own.
+	RolledBackTo string `json:"rolled_back_to,omitempty"`
+	// Keep is how many releases of the environment stay on its hosts, live and standby
+	// among them; 0 in records of older versions.
+	Keep int `json:"keep,omitempty"`
 	// Missed are the hosts that did not answer and were left out.
 	Missed   []string        `json:"missed,omitempty"`
 	State    DeploymentState `json:"state"`

@@ -13,6 +13,8 @@ const (
 	LabelScope       = "teal.scope" // ScopeShared: it belongs to no colour
 	LabelTask        = "teal.task"  // the name of a once-only task, or of a test
 	LabelSpec        = "teal.spec"  // digest of what the container was started from
+	LabelStart       = "teal.start" // JSON: how it was brought up, for the day it is again
+	LabelFiles       = "teal.files" // JSON: the paths of the files that were put into it
 )
 
 // ScopeShared is the LabelScope of what belongs to an environment as a whole and

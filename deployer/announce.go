@@ -2,7 +2,6 @@ package deployer
 
 import (
 	"context"
-	"slices"
 
 	"teal/catalog"
 )
@@ -20,17 +19,12 @@ func (r *run) announce(ctx context.Context) {
 	}
 }
 
-// previousOutcome is the deployment that ended before this one; nil when none did
-// or it can't be told.
+// previousOutcome is the deployment that this one is compared with; nil when there
+// is none or it can't be told.
 func (r *run) previousOutcome(ctx context.Context) *catalog.Deployment {
 	all, err := r.opt.Store.Deployments(ctx, r.record.Service, r.env.Name)
 	if err != nil {
 		return nil
 	}
-	for _, d := range slices.Backward(all) {
-		if d.ID < r.record.ID && d.State.Ended() {
-			return &d
-		}
-	}
-	return nil
+	return lastVerdict(all, r.record)
 }

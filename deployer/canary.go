@@ -68,4 +68,3 @@ func (r *run) split(percent int) catalog.AliasValue {
 		{Target: r.record.Target, Weight: percent}, {Target: old, Weight: 100 - percent},
 	}}
 }
-

@@ -108,7 +108,7 @@ func (r *run) tooLate(passing, want int) error {
 // taken too long.
 func (r *run) look(ctx context.Context) (reading, error) {
 	r.trouble = nil
-	mine, err := r.platform.containers(ctx, r.work())
+	there, err := r.platform.containers(ctx, r.work())
 	if errors.Is(err, errBroken) {
 		return reading{}, err
 	}
@@ -120,7 +120,13 @@ func (r *run) look(ctx context.Context) (reading, error) {
 		return r.blind(ctx, fmt.Errorf("read service %s: %w", r.record.Service, err))
 	}
 	r.service = service
-	return read(service, r.record.Target, r.record.Release, mine), nil
+	mine := make([]catalog.Container, len(there))
+	for n := range there {
+		mine[n] = there[n].Container
+	}
+	now := read(service, r.record.Target, r.record.Release, mine)
+	r.showChecks(now, there)
+	return now, nil
 }
 
 // blind is a look that saw nothing.

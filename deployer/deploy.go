@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,13 +41,14 @@ type run struct {
 	record   catalog.Deployment
 	lock     held
 
-	alias   catalog.Alias      // as last read or flipped: what the next flip compares with
-	service *catalog.Service   // as last read
-	guards  []catalog.Instance // the instances that passed the gate
-	index   uint64             // of the last flip, once one is through
-	direct  bool               // that no router lives to test through has been told
-	trouble error              // why the last look at Consul or a host saw nothing; nil when it did
-	at       string             // the alias that tests go to instead of the target; empty for the target
+	alias   catalog.Alias             // as last read or flipped: what the next flip compares with
+	service *catalog.Service          // as last read
+	guards  []catalog.Instance        // the instances that passed the gate
+	index   uint64                    // of the last flip, once one is through
+	direct  bool                      // that no router lives to test through has been told
+	trouble error                     // why the last look at Consul or a host saw nothing; nil when it did
+	shown   map[string]catalog.Health // how each check was when it was last told
+	at      string                    // the alias that tests go to instead of the target; empty for the target
 }
 
 // Deploy brings a release to an environment: into its offline colour, checked,
@@ -92,6 +94,7 @@ func (d *Deployer) newRecord(req Request, r *run) catalog.Deployment {
 		Hosts:       hosts,
 		Images:      req.Images,
 		From:        req.From,
+		Keep:        cmp.Or(r.env.Keep, DefaultKeep),
 		By:          d.opt.By,
 	}
 	return record.Enter(catalog.Pending, now, "")
@@ -102,7 +105,7 @@ func (r *run) work() work {
 	return work{
 		spec: r.spec, env: r.env, plan: r.plan, record: r.record,
 		step: func(place, container, format string, args ...any) {
-			r.tell(Event{Kind: Step, State: r.record.State, Service: r.record.Service, Host: place, Container: container, Text: fmt.Sprintf(format, args...)})
+			r.say(Event{Kind: Step, Host: place, Container: container, Text: fmt.Sprintf(format, args...)})
 		},
 		note: r.note,
 	}
@@ -228,7 +231,7 @@ func (r *run) entered(text string) {
 	if text == "" {
 		text = r.heading(r.record.State)
 	}
-	r.tell(Event{Kind: Entered, State: r.record.State, Service: r.record.Service, Text: text})
+	r.say(Event{Kind: Entered, Text: text})
 	r.opt.Logger.Info("deployment", "service", r.record.Service, "target", r.record.Target, "release", r.record.Release, "state", r.record.State)
 }
 
@@ -266,9 +269,18 @@ func (r *run) heading(state catalog.DeploymentState) string {
 
 func (r *run) step(format string, args ...any) { r.work().step("", "", format, args...) }
 
+// say tells something of this deployment.
+func (r *run) say(e Event) {
+	if e.State == "" {
+		e.State = r.record.State
+	}
+	e.Service, e.Target, e.Release = r.record.Service, r.record.Target, r.record.Release
+	r.tell(e)
+}
+
 func (r *run) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	r.tell(Event{Kind: Note, State: r.record.State, Service: r.record.Service, Text: text})
+	r.say(Event{Kind: Note, Text: text})
 	r.opt.Logger.Warn("deployment", "service", r.record.Service, "target", r.record.Target, "note", text)
 }
 

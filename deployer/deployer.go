@@ -111,7 +111,7 @@ func (d *Deployer) connect(endpoints []string) ([]host, error) {
 		if err != nil {
 			return nil, fmt.Errorf("connect to host %s: %w", endpoint, err)
 		}
-		hosts = append(hosts, host{Host: h, endpoint: endpoint})
+		hosts = append(hosts, host{Host: boundedHost{h}, endpoint: endpoint})
 	}
 	return hosts, nil
 }

@@ -78,17 +78,19 @@ func (r *run) succeed(ctx context.Context, notes []string) error {
 	if errors.Is(context.Cause(ctx), catalog.ErrLockLost) {
 		return r.afterFlip(context.Cause(ctx))
 	}
-	ctx, done := bounded(ctx, cleanupTimeout)
+	cleaning, done := bounded(ctx, cleanupTimeout)
 	defer done()
-	if err := r.platform.finish(ctx, r.record); err != nil {
+	if err := r.platform.finish(cleaning, r.record); err != nil {
 		notes = append(notes, fmt.Sprintf("some replaced containers could not be removed; the next deployment does: %s", err))
 	}
-	if err := r.restOld(ctx); err != nil {
+	if err := r.restOld(cleaning); err != nil {
 		notes = append(notes, fmt.Sprintf("the standby could not be stopped and runs on: %s", err))
 	}
 	for _, n := range notes {
 		r.note("%s", n)
 	}
+	ctx, recorded := bounded(ctx, cleanupTimeout)
+	defer recorded()
 	next := r.record.Enter(catalog.Succeeded, r.opt.Now(), strings.Join(notes, "; "))
 	if err := r.write(ctx, next); err != nil {
 		return r.afterFlip(fmt.Errorf("record that the deployment succeeded: %w", err))
@@ -114,7 +116,7 @@ func (r *run) restOld(ctx context.Context) error {
 // afterFlip is a failure that left the new release live.
 func (r *run) afterFlip(err error) error {
 	return &Failure{
-		Stage: r.record.State, Outcome: catalog.Failed, Deployment: r.record.ID, Err: err,
+		Stage: r.record.State, Outcome: catalog.Failed, Service: r.record.Service, Deployment: r.record.ID, Err: err,
 		Reason: fmt.Sprintf("release %s is live, but the deployment could not be finished; the next one does: %s", r.record.Release, err),
 	}
 }

@@ -13,7 +13,7 @@ import (
 func (r *run) fail(ctx context.Context, cause error) error {
 	cause = whyEnded(ctx, cause)
 	f := &Failure{
-		Stage: r.record.State, Outcome: outcomeOf(ctx, cause), Deployment: r.record.ID,
+		Stage: r.record.State, Outcome: outcomeOf(ctx, cause), Service: r.record.Service, Deployment: r.record.ID,
 		BeforeFlip: true, Err: cause,
 	}
 	if errors.Is(cause, errUnknownOutcome) {
@@ -26,8 +26,6 @@ func (r *run) fail(ctx context.Context, cause error) error {
 		f.Leftover = errors.New("the lock is somebody else's now, so nothing was cleaned up; the next deployment reverts it")
 		return f
 	}
-	ctx, done := bounded(ctx, cleanupTimeout)
-	defer done()
 	f.Leftover = r.putBack(ctx)
 	r.close(ctx, f)
 	return f
@@ -44,12 +42,16 @@ func whyEnded(ctx context.Context, cause error) error {
 // putBack undoes the tasks that can be undone, then reverts the rest. It is why
 // not everything could be put back.
 func (r *run) putBack(ctx context.Context) error {
+	ctx, done := bounded(ctx, cleanupTimeout)
+	defer done()
 	undone := r.undoTasks(ctx)
 	return errors.Join(undone, r.revert(ctx, r.platform, r.record, r.lock.session, nil))
 }
 
 // close records how the deployment ended and tells everybody.
 func (r *run) close(ctx context.Context, f *Failure) {
+	ctx, done := bounded(ctx, cleanupTimeout)
+	defer done()
 	next := r.record.Enter(f.Outcome, r.opt.Now(), "")
 	next.Reason = f.Reason
 	err := r.opt.Store.PutDeployment(ctx, next, r.lock.session)
@@ -58,7 +60,7 @@ func (r *run) close(ctx context.Context, f *Failure) {
 	} else {
 		r.record = next
 	}
-	r.tell(Event{Kind: Entered, State: f.Outcome, Service: r.record.Service, Text: f.Reason})
+	r.say(Event{Kind: Entered, State: f.Outcome, Text: f.Reason})
 	r.opt.Logger.Error("deployment", "service", r.record.Service, "target", r.record.Target, "state", f.Outcome, "reason", f.Reason)
 	if err == nil {
 		r.announce(ctx)

@@ -198,7 +198,7 @@ func (r *run) end(ctx context.Context, err error) error {
 // notBegun is a deployment that could not even be recorded.
 func (r *run) notBegun(ctx context.Context, err error) error {
 	return &Failure{
-		Stage: catalog.Pending, Outcome: outcomeOf(ctx, err), Deployment: r.record.ID, BeforeFlip: true, Err: err,
+		Stage: catalog.Pending, Outcome: outcomeOf(ctx, err), Service: r.record.Service, Deployment: r.record.ID, BeforeFlip: true, Err: err,
 		Reason: fmt.Sprintf("the deployment did not begin, and nothing was touched: %s", err),
 	}
 }

@@ -10,9 +10,9 @@ import (
 )
 
 // containers looks at all hosts at once.
-func (p *hostPlatform) containers(ctx context.Context, w work) ([]catalog.Container, error) {
+func (p *hostPlatform) containers(ctx context.Context, w work) ([]placed, error) {
 	var mu sync.Mutex
-	var all []catalog.Container
+	var all []placed
 	err := p.onAll(ctx, w, p.used(), func(ctx context.Context, h host) error {
 		cs, err := mine(ctx, h, w.record)
 		if err == nil {
@@ -20,7 +20,9 @@ func (p *hostPlatform) containers(ctx context.Context, w work) ([]catalog.Contai
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		all = append(all, cs...)
+		for _, c := range cs {
+			all = append(all, placed{c, h.Name()})
+		}
 		return err
 	})
 	return all, err

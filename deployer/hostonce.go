@@ -37,7 +37,7 @@ func (p *hostPlatform) once(ctx context.Context, w work, c PlannedContainer, out
 func waitFollowing(ctx context.Context, h host, id string, out io.Writer) (int, error) {
 	following, stop := context.WithCancel(ctx)
 	var wait sync.WaitGroup
-	wait.Go(func() { _ = h.Follow(following, id, 0, out) }) // what is shown is a convenience
+	wait.Go(func() { _ = h.Follow(following, id, -1, out) }) // what is shown is a convenience
 	code, err := h.Wait(ctx, id)
 	timer := time.AfterFunc(followGrace, stop)
 	wait.Wait()

@@ -51,7 +51,7 @@ func (d *Deployer) endpoints(ctx context.Context, env Environment) ([]string, er
 	}
 	picked := selectHosts(known, env.Selector)
 	if len(picked) == 0 {
-		return nil, fmt.Errorf("no host has the labels %s of environment %s; see `consul kv get -recurse teal/hosts`, and give registrators their labels with --label", describeLabels(env.Selector), env.Name)
+		return nil, fmt.Errorf("no host has the labels %s of environment %s; see `consul kv get -recurse teal/hosts`, and give registrators their labels with --host-label", describeLabels(env.Selector), env.Name)
 	}
 	return picked, nil
 }
@@ -88,7 +88,7 @@ func (d *Deployer) reach(ctx context.Context, endpoints []string) (reached []hos
 			one, err := d.connect([]string{endpoint})
 			if err == nil {
 				hosts[n] = one[0]
-				err = ping(ctx, one[0])
+				err = one[0].Ping(ctx)
 			}
 			answers[n] = err
 		})
@@ -102,13 +102,6 @@ func (d *Deployer) reach(ctx context.Context, endpoints []string) (reached []hos
 		reached = append(reached, hosts[n])
 	}
 	return reached, unreachable
-}
-
-// ping asks a host whether it is there, for as long as one that is would take.
-func ping(ctx context.Context, h host) error {
-	ctx, done := context.WithTimeout(ctx, pingTimeout)
-	defer done()
-	return h.Ping(ctx)
 }
 
 // used are the hosts as they are now; some may be dropped at any time.
@@ -166,7 +159,7 @@ func (p *hostPlatform) onAll(ctx context.Context, w work, hosts []host, do func(
 	gone := map[string]error{}
 	err := onHosts(ctx, hosts, func(ctx context.Context, h host) error {
 		err := do(ctx, h)
-		if err == nil || ctx.Err() != nil || p.atLeast == 0 || ping(ctx, h) == nil {
+		if err == nil || ctx.Err() != nil || p.atLeast == 0 || h.Ping(ctx) == nil {
 			return err
 		}
 		mu.Lock()

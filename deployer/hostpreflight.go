@@ -36,7 +36,7 @@ func (p *hostPlatform) silent(ctx context.Context) map[string]error {
 	var mu sync.Mutex
 	gone := map[string]error{}
 	_ = onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
-		err := ping(ctx, h)
+		err := h.Ping(ctx)
 		if err == nil {
 			return nil
 		}

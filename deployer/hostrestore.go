@@ -3,6 +3,7 @@ package deployer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -35,12 +36,13 @@ func (p *hostPlatform) restore(ctx context.Context, record catalog.Deployment) e
 }
 
 func restore(ctx context.Context, h host, record catalog.Deployment) error {
-	cs, err := listTarget(ctx, h, record.Service, record.Target)
+	all, err := listColour(ctx, h, record.Service, record.Target)
 	if err != nil {
 		return err
 	}
+	cs := slices.DeleteFunc(slices.Clone(all), isKept)
 	var previous []catalog.Container
-	left := 0
+	left := len(all) - len(cs) // what is kept needs the network too
 	for _, c := range cs {
 		switch {
 		case c.Labels[catalog.LabelDeployment] == record.ID:
@@ -86,7 +88,9 @@ func restart(ctx context.Context, h host, cs []catalog.Container, except string)
 	return nil
 }
 
-// finish removes the containers that were put aside in the deployment's target.
+// finish keeps the release that was put aside in the deployment's target, and
+// removes what is not kept any longer. A host that can't is finished by the next
+// deployment.
 func (p *hostPlatform) finish(ctx context.Context, record catalog.Deployment) error {
 	return onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
 		cs, err := listTarget(ctx, h, record.Service, record.Target)
@@ -97,11 +101,15 @@ func (p *hostPlatform) finish(ctx context.Context, record catalog.Deployment) er
 			if c.Labels[catalog.LabelDeployment] == record.ID && !isTask(c) || !isAside(c) && !isTask(c) {
 				continue
 			}
-			if err := discard(ctx, h, c); err != nil {
+			dispose := discard
+			if worthKeeping(record, c) {
+				dispose = keep
+			}
+			if err := dispose(ctx, h, c); err != nil {
 				return err
 			}
 		}
-		return nil
+		return dropSurplus(ctx, h, record)
 	})
 }
 

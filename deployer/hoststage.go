@@ -100,8 +100,16 @@ func (p *hostPlatform) stageOn(ctx context.Context, w work, h host) error {
 	return p.start(ctx, w, h)
 }
 
-// listTarget lists a target's containers on a host, the oldest first.
+// listTarget lists a target's containers on a host, the oldest first. Those of
+// releases that are kept are no part of it.
 func listTarget(ctx context.Context, h Host, service string, t catalog.Target) ([]catalog.Container, error) {
+	cs, err := listColour(ctx, h, service, t)
+	return slices.DeleteFunc(cs, isKept), err
+}
+
+// listColour lists a target's containers and those kept that once were, the
+// oldest first.
+func listColour(ctx context.Context, h Host, service string, t catalog.Target) ([]catalog.Container, error) {
 	cs, err := h.List(ctx, targetLabels(service, t))
 	if err != nil {
 		return nil, fmt.Errorf("list the containers of %s: %w", t, err)
@@ -189,7 +197,7 @@ func (w work) grace(c catalog.Container) time.Duration {
 }
 
 // discard stops and removes a container.
-func discard(ctx context.Context, h Host, c catalog.Container) error {
+func discard(ctx context.Context, h host, c catalog.Container) error {
 	if err := h.Stop(ctx, c.ID, defaultStopGrace); err != nil {
 		return fmt.Errorf("stop %s: %w", c.Name, err)
 	}
@@ -211,7 +219,7 @@ func (p *hostPlatform) start(ctx context.Context, w work, h host) error {
 		if err := p.awaitDependencies(ctx, w, h, c); err != nil {
 			return err
 		}
-		if _, err := startOne(ctx, h, c.On(w.env.Weights[h.endpoint])); err != nil {
+		if _, err := startOne(ctx, h, w.toStart(c, w.env.Weights[h.endpoint])); err != nil {
 			return err
 		}
 		w.step(h.Name(), c.Name, "started")

@@ -77,6 +77,10 @@ func (n Notify) wants(record catalog.Deployment, previous *catalog.Deployment) b
 	switch n.When {
 	case NotifyAlways:
 		return true
+	case NotifyChange:
+		if record.State == catalog.AwaitingApproval {
+			return true // somebody has to do something
+		}
 	case NotifyFailure:
 		return record.State.Ended() && now != good
 	}

@@ -28,7 +28,7 @@ type platform interface {
 	stage(ctx context.Context, w work, ready func(ctx context.Context, instances int) error) error
 	// containers are those of the work. One that has failed, or is gone, is an error
 	// that wraps errBroken; any other error means that they can't be seen now.
-	containers(ctx context.Context, w work) ([]catalog.Container, error)
+	containers(ctx context.Context, w work) ([]placed, error)
 	// once runs a container beside the work to its end, on one place, with its
 	// output in out. Nothing of it is left, however it ends.
 	once(ctx context.Context, w work, c PlannedContainer, out io.Writer) (exitCode int, err error)
@@ -39,13 +39,23 @@ type platform interface {
 	holds(ctx context.Context, record catalog.Deployment) (string, error)
 	// restore removes the deployment's containers and brings back what it put aside.
 	restore(ctx context.Context, record catalog.Deployment) error
-	// finish removes what the deployment put aside.
+	// finish keeps the release that the deployment put aside, stopped, and removes
+	// what is beyond the releases that its environment keeps.
 	finish(ctx context.Context, record catalog.Deployment) error
 	// revive starts what is there of a release in a target and answers how many
 	// instances that makes.
 	revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error)
+	// recall finds the newest that is kept of the record's release, as it is to come
+	// up in the record's target, and goes on with those places only that have it.
+	recall(ctx context.Context, record catalog.Deployment) (recalled, error)
 	// rest stops the containers of a target and keeps them.
 	rest(ctx context.Context, service string, t catalog.Target) error
+}
+
+// placed is a container and the place where it runs.
+type placed struct {
+	catalog.Container
+	place string
 }
 
 // work is what a deployment wants of a platform.

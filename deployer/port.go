@@ -51,6 +51,10 @@ type Host interface {
 	Rename(ctx context.Context, id, name string) error
 	// Remove removes a stopped container; one that is gone already is fine.
 	Remove(ctx context.Context, id string) error
+	// Describe is what a container was made from, its files as they are now, under
+	// the name it has now: Create makes another like it of that, on the same host.
+	// What its image says of itself may be left out.
+	Describe(ctx context.Context, id string) (catalog.ContainerSpec, error)
 	// List tells the containers, running or not, that have all the labels.
 	List(ctx context.Context, labels map[string]string) ([]catalog.Container, error)
 	// Logs is the last lines a container wrote.

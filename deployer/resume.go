@@ -73,7 +73,7 @@ func (r *run) resumeByEnding(ctx context.Context) error {
 		return err
 	}
 	return &Failure{
-		Stage: r.record.State, Outcome: catalog.Failed, Deployment: r.record.ID, BeforeFlip: true,
+		Stage: r.record.State, Outcome: catalog.Failed, Service: r.record.Service, Deployment: r.record.ID, BeforeFlip: true,
 		Reason: fmt.Sprintf("deployment %s: %s, before its flip, and is reverted; deploy again", r.record.ID, end.reason),
 	}
 }

@@ -12,8 +12,12 @@ import (
 	"teal/catalog"
 )
 
-// declare writes what the file says of the service where routers read it.
+// declare writes what the file says of the service where routers read it. What a
+// release says that is gone back to is not known, and stays as it is.
 func (r *run) declare(ctx context.Context) error {
+	if r.record.RolledBackTo != "" {
+		return nil // there is no file
+	}
 	_, live := r.service.Resolve(r.service.DefaultAlias())
 	d := declaration{spec: r.spec, env: r.env, alone: !live, now: r.opt.Now().UTC().Truncate(time.Millisecond)}
 	var kept bool

@@ -23,7 +23,8 @@ type sighting struct {
 	Endpoint   string
 	Host       host // its Host is nil when it could not be connected to
 	Containers []catalog.Container
-	Err        error // why it could not be seen; a sentence that names the host
+	Kept       []catalog.Container // of releases that are kept, which no target has
+	Err        error               // why it could not be seen; a sentence that names the host
 }
 
 // survey looks at hosts without touching them, all at once, and answers what it
@@ -53,6 +54,12 @@ func (d *Deployer) sight(ctx context.Context, endpoint, service, environment str
 		s.Err = fmt.Errorf("host %s can't be seen: %w", endpoint, err)
 	}
 	slices.SortFunc(s.Containers, func(a, b catalog.Container) int { return cmp.Compare(a.Name, b.Name) })
+	for _, c := range s.Containers {
+		if isKept(c) {
+			s.Kept = append(s.Kept, c)
+		}
+	}
+	s.Containers = slices.DeleteFunc(s.Containers, isKept)
 	return s
 }
 

@@ -119,7 +119,7 @@ func (r *run) takenBack(ctx context.Context, cause error) error {
 		r.note("%s", note)
 	}
 	f := &Failure{
-		Stage: catalog.RollingBack, Outcome: catalog.RolledBack, Deployment: r.record.ID, Err: cause,
+		Stage: catalog.RollingBack, Outcome: catalog.RolledBack, Service: r.record.Service, Deployment: r.record.ID, Err: cause,
 		Reason: fmt.Sprintf("release %s was taken back, and %s points at %s again: %s", r.record.Release, r.env.Name, r.record.Previous, cause),
 	}
 	r.evidence(ctx, f)
@@ -131,7 +131,7 @@ func (r *run) takenBack(ctx context.Context, cause error) error {
 // stuck is a deployment that should have gone back and did not.
 func (r *run) stuck(ctx context.Context, cause, why error) error {
 	f := &Failure{
-		Stage: r.record.State, Outcome: catalog.RollbackFailed, Deployment: r.record.ID, Err: errors.Join(cause, why),
+		Stage: r.record.State, Outcome: catalog.RollbackFailed, Service: r.record.Service, Deployment: r.record.ID, Err: errors.Join(cause, why),
 		Reason: fmt.Sprintf("release %s does not do well (%s), and %s was not pointed back at %s: %s", r.record.Release, cause, r.env.Name, orNothing(r.record.Previous), why),
 	}
 	r.evidence(ctx, f)

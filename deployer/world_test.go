@@ -26,10 +26,11 @@ import (
 type world struct {
 	mu          sync.Mutex
 	index       uint64
-	containers  map[string][]*catalog.Container // by host
-	networks    map[string]map[string]bool      // by host
-	kept        map[string][]string             // images without a container, by host
-	unkept      map[string]map[string]bool      // images that were removed, by host
+	containers  map[string][]*catalog.Container  // by host
+	specs       map[string]catalog.ContainerSpec // what containers were made from, by id
+	networks    map[string]map[string]bool       // by host
+	kept        map[string][]string              // images without a container, by host
+	unkept      map[string]map[string]bool       // images that were removed, by host
 	aliases     map[string]catalog.Alias
 	flips       map[string]catalog.FlipRecord
 	releases    map[catalog.Target]catalog.Release
@@ -57,7 +58,7 @@ type world struct {
 
 func newWorld() *world {
 	return &world{
-		containers: map[string][]*catalog.Container{}, networks: map[string]map[string]bool{},
+		containers: map[string][]*catalog.Container{}, specs: map[string]catalog.ContainerSpec{}, networks: map[string]map[string]bool{},
 		aliases: map[string]catalog.Alias{}, flips: map[string]catalog.FlipRecord{},
 		releases: map[catalog.Target]catalog.Release{}, deployments: map[string]catalog.Deployment{},
 		inFlight: map[catalog.Target]int{}, deaf: map[string]bool{}, blind: map[string]bool{},
@@ -76,8 +77,25 @@ func (w *world) before(ctx context.Context, op, arg string) error {
 	return w.on(op, arg)
 }
 
-// names are the containers of a host that run, and in brackets those that don't.
+// names are the containers of a host that run, and in brackets those that don't,
+// but for those of releases that are kept.
 func (w *world) names(host string) []string {
+	return slices.DeleteFunc(w.allNames(host), func(name string) bool { return strings.Contains(name, ".kept-") })
+}
+
+// keptOn are the releases that a host keeps stopped, each once.
+func (w *world) keptOn(host string) []string {
+	var kept []string
+	for _, name := range w.allNames(host) {
+		if before, release, _ := strings.Cut(name, "="); strings.Contains(before, ".kept-") {
+			kept = append(kept, strings.TrimSuffix(release, ")"))
+		}
+	}
+	slices.Sort(kept)
+	return slices.Compact(kept)
+}
+
+func (w *world) allNames(host string) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var names []string
@@ -584,7 +602,18 @@ func (e engine) Create(ctx context.Context, spec catalog.ContainerSpec) (string,
 		Created: time.Unix(int64(e.created), 0),
 	}
 	e.containers[e.name] = append(e.containers[e.name], c)
+	e.specs[c.ID] = spec
 	return c.ID, nil
+}
+
+func (e engine) Describe(ctx context.Context, id string) (spec catalog.ContainerSpec, err error) {
+	if err := e.before(ctx, "describe", id); err != nil {
+		return spec, err
+	}
+	return spec, e.with(id, func(c *catalog.Container) {
+		spec = e.specs[id]
+		spec.Name, spec.Labels = c.Name, maps.Clone(c.Labels)
+	})
 }
 
 // with does something to a container.

@@ -92,7 +92,7 @@ func createBody(spec catalog.ContainerSpec) (*container.Config, *container.HostC
 	}
 	config := &container.Config{
 		Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Command,
-		Env: envLines(spec.Env), Labels: spec.Labels, ExposedPorts: exposed,
+		Env: envLines(spec.Env), Labels: labels(spec), ExposedPorts: exposed,
 		User: spec.User, WorkingDir: spec.WorkingDir, StopTimeout: stopTimeout(spec.StopGrace),
 	}
 	host := &container.HostConfig{
@@ -157,6 +157,17 @@ func restartPolicy(text string) (container.RestartPolicy, error) {
 		return policy, fmt.Errorf("restart policy %q is unknown; use no, always, unless-stopped or on-failure, which may have a number of tries: on-failure:3", text)
 	}
 	return policy, nil
+}
+
+// labels are those of a spec, and what it takes to read its files back.
+func labels(spec catalog.ContainerSpec) map[string]string {
+	paths := filesLabel(spec.Files)
+	if paths == "" {
+		return spec.Labels
+	}
+	all := map[string]string{catalog.LabelFiles: paths}
+	maps.Copy(all, spec.Labels)
+	return all
 }
 
 func envLines(env map[string]string) []string {

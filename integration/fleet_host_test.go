@@ -96,22 +96,6 @@ func (h *fleetHost) start() {
 	h.startRegistrator()
 }
 
-// stopEngine ends dockerd and its containerd without a chance to tidy up. The
-// containers run on.
-func (h *fleetHost) stopEngine() {
-	h.t.Helper()
-	h.killEngine()
-	_ = os.Remove(h.path("exec/containerd/containerd.pid")) // it dies with dockerd
-}
-
-// startEngineAgain brings a stopped engine back, which ends the containers that
-// ran on and starts those anew that are to be restarted.
-func (h *fleetHost) startEngineAgain() {
-	h.t.Helper()
-	h.startEngine()
-	h.awaitEngine()
-}
-
 // fleetProgram is the path of a program that make setup provides.
 func fleetProgram(t testing.TB, name string) string {
 	t.Helper()

@@ -59,15 +59,6 @@ func TestFleetIsWhatItSays(t *testing.T) {
 		w.joinHost(1)
 		require.Eventually(t, func() bool { return ask(engine) == nil }, patience, fleetPoll)
 	})
-	t.Run("an engine that is killed leaves its containers and meets them again", func(t *testing.T) {
-		h := w.host(2)
-		h.stopEngine()
-		require.ErrorContains(t, ask(h.ip+":2375"), "refused")
-		require.Equal(t, fleetSize*replicas, s.passing(first))
-		h.startEngineAgain()
-		require.NoError(t, ask(h.ip+":2375"))
-		require.Eventually(t, func() bool { return s.passing(first) == fleetSize*replicas }, patience, 100*time.Millisecond)
-	})
 	t.Run("a host without power hangs and comes back", func(t *testing.T) {
 		engine := w.host(3).ip + ":2375"
 		w.stopHost(3)

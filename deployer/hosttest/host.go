@@ -29,6 +29,7 @@ type Host interface {
 	Wait(ctx context.Context, id string) (exitCode int, err error)
 	Rename(ctx context.Context, id, name string) error
 	Remove(ctx context.Context, id string) error
+	Describe(ctx context.Context, id string) (catalog.ContainerSpec, error)
 	List(ctx context.Context, labels map[string]string) ([]catalog.Container, error)
 	Logs(ctx context.Context, id string, lines int) (string, error)
 	Follow(ctx context.Context, id string, lines int, out io.Writer) error

@@ -44,6 +44,7 @@ func Run(t *testing.T, newHost func(t *testing.T) Host, image string) {
 		{"a container is in further networks", joins},
 		{"a container has its files before it starts", putsFiles},
 		{"a container that can't have its files is not made", refusesFiles},
+		{"another container is made from what one was made from", describes},
 		{"a container can be kept from all networks", isolates},
 		{"a restart policy holds", restarts},
 		{"changes are hinted until the context ends", hints},

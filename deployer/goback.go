@@ -1,0 +1,217 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"teal/catalog"
+)
+
+// RollbackRequest is where to go back to.
+type RollbackRequest struct {
+	Service     string
+	Environment string
+	Release     string // empty for the standby's
+	Force       bool   // even after a task that can't be taken back
+	// WaitLock is how long to wait for somebody's deployment to end, where a kept
+	// release has to be started; 0 for not at all.
+	WaitLock time.Duration
+}
+
+// RollbackTo goes back to a release: at once to that of the standby, as Rollback
+// does, or to an earlier one that the hosts have kept. That one is made again in
+// the offline colour from what its containers were made from, on the hosts that
+// have it, and goes the way of a deployment, with its lock, its checks and its
+// record, but for pulling, gates and tasks. catalog.ErrLocked tells that somebody
+// is deploying; whatever else keeps it from going back is a *Failure with the
+// outcome catalog.RollbackFailed.
+func (d *Deployer) RollbackTo(ctx context.Context, req RollbackRequest) (Flipped, error) {
+	if req.Release == "" {
+		return d.Rollback(ctx, req.Service, req.Environment, req.Force)
+	}
+	s, err := d.opt.Store.Service(ctx, req.Service)
+	if err != nil {
+		return Flipped{}, fmt.Errorf("read service %s: %w", req.Service, err)
+	}
+	alias, standby, err := chooseStandby(s, req.Environment)
+	if live, ok := alias.Value.Single(); ok && s.Releases[live].ID == req.Release {
+		return Flipped{
+			Service: s.Name, Alias: alias.Name, From: alias.Value, To: alias.Value, Release: req.Release, Index: alias.Index,
+			Notes: []string{fmt.Sprintf("release %s is live already", req.Release)},
+		}, nil
+	}
+	if err == nil && s.Releases[standby].ID == req.Release {
+		return d.Rollback(ctx, req.Service, req.Environment, req.Force)
+	}
+	return d.goBackTo(ctx, alias, req)
+}
+
+// goBackTo goes back to a release that is neither live nor standby.
+func (d *Deployer) goBackTo(ctx context.Context, alias catalog.Alias, req RollbackRequest) (Flipped, error) {
+	began := d.opt.Now()
+	d = d.patiently()
+	r, err := d.returning(ctx, req)
+	if err != nil {
+		return Flipped{}, rollbackFailure(req.Service, alias, err)
+	}
+	g := &group{Deployer: d, runs: []*run{r}}
+	ctx, release, err := g.lockAll(ctx)
+	defer release()
+	if err != nil {
+		return Flipped{}, err
+	}
+	ctx, ended := g.heedAll(ctx)
+	defer ended()
+	if err := g.goBack(ctx, req.Force); err != nil {
+		return Flipped{}, notGoneBack(err)
+	}
+	return r.gone(ctx, began), nil
+}
+
+// returning is the run of a rollback. What it brings is not known yet.
+func (d *Deployer) returning(ctx context.Context, req RollbackRequest) (*run, error) {
+	all, err := d.opt.Store.Deployments(ctx, req.Service, req.Environment)
+	if err != nil {
+		return nil, fmt.Errorf("read the deployments of %s: %w", req.Service, err)
+	}
+	p, unreachable := d.recordedPlatform(ctx, recordedHosts(all))
+	r := &run{
+		Deployer: d, platform: p, spec: &Spec{Service: req.Service}, env: Environment{Name: req.Environment},
+		request: Request{Environment: req.Environment, Release: req.Release, WaitLock: req.WaitLock},
+	}
+	now := d.opt.Now()
+	r.record = catalog.Deployment{
+		ID: catalog.NewDeploymentID(now), Service: req.Service, Environment: req.Environment, Release: req.Release, By: d.opt.By,
+	}.Enter(catalog.Pending, now, "")
+	if used, _ := p.places(); len(used) == 0 {
+		return nil, errors.Join(fmt.Errorf("no host that release %s could be kept on answers", req.Release), unreachable)
+	}
+	if unreachable != nil {
+		r.note("some hosts do not answer and are left out: %s", unreachable)
+	}
+	return r, nil
+}
+
+// goBack goes from the first state to the last.
+func (g *group) goBack(ctx context.Context, force bool) error {
+	r := g.runs[0]
+	if err := r.beginReturn(ctx, force); err != nil {
+		return r.notBegun(ctx, err)
+	}
+	err := r.prepare(ctx, []step{
+		{catalog.Locked, func(ctx context.Context) error { return r.platform.preflight(ctx, r.work()) }},
+		{catalog.Starting, r.stage},
+		{catalog.Checking, r.check},
+	})
+	if err != nil {
+		return r.end(ctx, err)
+	}
+	return g.goLive(ctx)
+}
+
+// beginReturn settles what dead deployers left, and finds what is to come up.
+func (r *run) beginReturn(ctx context.Context, force bool) error {
+	name, env := r.record.Service, r.env.Name
+	if err := r.settleLeftovers(ctx, r.lock.session); err != nil {
+		return fmt.Errorf("look for what earlier deployments of %s to %s left: %w", name, env, err)
+	}
+	service, err := r.opt.Store.Service(ctx, name)
+	if err != nil {
+		return fmt.Errorf("read service %s: %w", name, err)
+	}
+	alias, ok := service.Resolve(env)
+	if !ok {
+		return fmt.Errorf("roll %s in %s back: nothing was ever deployed there", name, env)
+	}
+	r.env.Coloured = slices.ContainsFunc(alias.Value.Live(), func(t catalog.Target) bool { return t.Colour != "" })
+	if r.record.Target, r.alias, err = chooseTarget(service, r.env); err != nil {
+		return fmt.Errorf("choose the offline colour of %s: %w", name, err)
+	}
+	r.service, r.record.Previous = service, alias.Value
+	if old, ok := service.Releases[r.record.Target]; ok {
+		r.record.Replaces = &old
+	}
+	found, err := r.platform.recall(ctx, r.record)
+	if err != nil {
+		return err
+	}
+	return r.take(ctx, found, force)
+}
+
+// take makes what was found the run's own.
+func (r *run) take(ctx context.Context, found recalled, force bool) error {
+	all, err := r.opt.Store.Deployments(ctx, r.record.Service, r.env.Name)
+	if err != nil {
+		return fmt.Errorf("read the deployments of %s: %w", r.record.Service, err)
+	}
+	if names := irreversibleSince(all, found.source); len(names) > 0 && !force {
+		return fmt.Errorf("what %s did since can't be taken back, so nobody knows whether release %s can live with it; to go back all the same, use --force", strings.Join(names, " and "), r.record.Release)
+	}
+	r.spec, r.plan = found.spec, found.plan
+	r.env.Replicas, r.env.Weights = found.replicas, found.weights
+	r.env.Hosts, _ = r.platform.places()
+	r.record.RolledBackTo, r.record.Revision, r.record.Images = found.source, found.revision, found.images()
+	r.record.Keep = keepOf(all)
+	if n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == found.source }); n >= 0 {
+		source := all[n]
+		r.record.Spec, r.record.Committed = source.Spec, source.Committed
+		if len(source.Images) > 0 {
+			r.record.Images = source.Images
+		}
+	}
+	r.record.Containers = r.plan.recorded(r.env)
+	r.record.Hosts, r.record.Missed = r.platform.places()
+	return nil
+}
+
+// keepOf is how many releases an environment keeps, as its newest deployment that
+// says so has it. It is pure.
+func keepOf(deployments []catalog.Deployment) int {
+	for _, d := range slices.Backward(deployments) {
+		if d.Keep > 0 {
+			return d.Keep
+		}
+	}
+	return DefaultKeep
+}
+
+// irreversibleSince are the tasks that later deployments have begun and that
+// can't be undone. It is pure.
+func irreversibleSince(deployments []catalog.Deployment, source string) []string {
+	var names []string
+	for _, d := range deployments {
+		if d.ID > source {
+			names = append(names, irreversible(d)...)
+		}
+	}
+	return names
+}
+
+// gone tells of a rollback that came through.
+func (r *run) gone(ctx context.Context, began time.Time) Flipped {
+	done := Flipped{
+		Service: r.record.Service, Alias: r.env.Name, From: r.record.Previous, To: catalog.PointTo(r.record.Target),
+		Release: r.record.Release, Index: r.index, Took: r.opt.Now().Sub(began),
+	}
+	if routers, err := r.opt.Store.Routers(ctx); err == nil {
+		done.Routers = len(routers)
+	}
+	if last := r.record.Timeline[len(r.record.Timeline)-1]; last.Note != "" {
+		done.Notes = []string{last.Note}
+	}
+	return done
+}
+
+// notGoneBack is the error of a rollback whose release is not live in the end,
+// whatever its record says.
+func notGoneBack(err error) error {
+	var f *Failure
+	if errors.As(err, &f) && (f.BeforeFlip || f.Outcome == catalog.RolledBack) {
+		f.Outcome = catalog.RollbackFailed
+	}
+	return err
+}

@@ -1,0 +1,83 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"teal/catalog"
+)
+
+// What a host may take for one thing. One that hangs is then like one that is
+// gone.
+const (
+	hostGlance = 10 * time.Second // to tell something
+	hostAct    = time.Minute      // to do something
+	hostPull   = 15 * time.Minute // to get an image
+)
+
+// boundedHost ends what a host does not come to an end with. Waiting for a
+// container, and following it, last as long as the container does.
+type boundedHost struct{ Host }
+
+// within does something that a host may take a time for.
+func within[T any](ctx context.Context, limit time.Duration, do func(context.Context) (T, error)) (T, error) {
+	bound, done := context.WithTimeout(ctx, limit)
+	defer done()
+	answer, err := do(bound)
+	if err != nil && ctx.Err() == nil && bound.Err() != nil {
+		err = fmt.Errorf("no answer within %s: %w", limit, err)
+	}
+	return answer, err
+}
+
+func acting(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
+	_, err := within(ctx, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, do(ctx) })
+	return err
+}
+
+func (b boundedHost) Ping(ctx context.Context) error { return acting(ctx, pingTimeout, b.Host.Ping) }
+
+func (b boundedHost) Info(ctx context.Context) (catalog.Machine, error) {
+	return within(ctx, hostGlance, b.Host.Info)
+}
+
+func (b boundedHost) List(ctx context.Context, labels map[string]string) ([]catalog.Container, error) {
+	return within(ctx, hostGlance, func(ctx context.Context) ([]catalog.Container, error) { return b.Host.List(ctx, labels) })
+}
+
+func (b boundedHost) Logs(ctx context.Context, id string, lines int) (string, error) {
+	return within(ctx, hostGlance, func(ctx context.Context) (string, error) { return b.Host.Logs(ctx, id, lines) })
+}
+
+func (b boundedHost) Pull(ctx context.Context, image string) (string, error) {
+	return within(ctx, hostPull, func(ctx context.Context) (string, error) { return b.Host.Pull(ctx, image) })
+}
+
+func (b boundedHost) Create(ctx context.Context, spec catalog.ContainerSpec) (string, error) {
+	return within(ctx, hostAct, func(ctx context.Context) (string, error) { return b.Host.Create(ctx, spec) })
+}
+
+func (b boundedHost) EnsureNetwork(ctx context.Context, name string, labels map[string]string) error {
+	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.EnsureNetwork(ctx, name, labels) })
+}
+
+func (b boundedHost) RemoveNetwork(ctx context.Context, name string) error {
+	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.RemoveNetwork(ctx, name) })
+}
+
+func (b boundedHost) Start(ctx context.Context, id string) error {
+	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.Start(ctx, id) })
+}
+
+func (b boundedHost) Stop(ctx context.Context, id string, grace time.Duration) error {
+	return acting(ctx, grace+hostAct, func(ctx context.Context) error { return b.Host.Stop(ctx, id, grace) })
+}
+
+func (b boundedHost) Rename(ctx context.Context, id, name string) error {
+	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.Rename(ctx, id, name) })
+}
+
+func (b boundedHost) Remove(ctx context.Context, id string) error {
+	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.Remove(ctx, id) })
+}

@@ -1,0 +1,225 @@
+package deployer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"teal/catalog"
+)
+
+// errNotKept: no host has what is asked for.
+var errNotKept = errors.New("it is not kept")
+
+// recalled is a release that is kept, as it comes up again: what its service file
+// would say, as far as its containers tell.
+type recalled struct {
+	source   string // the deployment that brought it
+	revision string
+	spec     *Spec
+	replicas int // of the routed part, on each place
+	weights  map[string]int
+	plan     HostPlan
+}
+
+// keptOn is what one host has of a kept release, in the order it was started.
+type keptOn struct {
+	host       host
+	containers []catalog.Container
+}
+
+// recall finds the newest that hosts have kept of a release, and goes on with
+// those hosts only that have it whole: others could not run the very same.
+func (p *hostPlatform) recall(ctx context.Context, record catalog.Deployment) (recalled, error) {
+	there, unseen := p.lookForKept(ctx, record)
+	source, whole := newestWhole(there, record.Release)
+	if len(whole) == 0 {
+		return recalled{}, errors.Join(notKept(there, record.Release), unseen)
+	}
+	p.narrow(whole, record)
+	r, err := recallFrom(ctx, whole[0], record)
+	if err != nil {
+		return recalled{}, fmt.Errorf("host %s: %w", whole[0].host.Name(), err)
+	}
+	r.source, r.weights = source, map[string]int{}
+	for _, one := range whole {
+		r.weights[one.host.endpoint] = weightOf(one.containers)
+	}
+	return r, nil
+}
+
+// lookForKept looks at all hosts. One that can't be seen is left out: going back
+// with fewer instances is better than not going back.
+func (p *hostPlatform) lookForKept(ctx context.Context, record catalog.Deployment) ([]keptOn, error) {
+	hosts := p.used()
+	found := make([]keptOn, len(hosts))
+	errs := make([]error, len(hosts))
+	var wait sync.WaitGroup
+	for n, h := range hosts {
+		wait.Go(func() {
+			labels := map[string]string{catalog.LabelService: record.Service, catalog.LabelEnvironment: record.Environment}
+			cs, err := h.List(ctx, labels)
+			if err != nil {
+				errs[n] = fmt.Errorf("host %s can't be seen: %w", h.Name(), err)
+			}
+			cs = slices.DeleteFunc(cs, func(c catalog.Container) bool { return !isKept(c) || isTask(c) })
+			slices.SortStableFunc(cs, func(a, b catalog.Container) int { return a.Created.Compare(b.Created) })
+			found[n] = keptOn{h, cs}
+		})
+	}
+	wait.Wait()
+	return found, errors.Join(errs...)
+}
+
+// newestWhole is the newest deployment whose containers of a release are kept,
+// and the hosts that have all of them. It is pure.
+func newestWhole(there []keptOn, release string) (source string, whole []keptOn) {
+	for _, one := range there {
+		for _, c := range one.containers {
+			if c.Labels[catalog.LabelRelease] == release {
+				source = max(source, c.Labels[catalog.LabelDeployment])
+			}
+		}
+	}
+	all := 0
+	for _, one := range there {
+		one.containers = slices.DeleteFunc(slices.Clone(one.containers), func(c catalog.Container) bool {
+			return c.Labels[catalog.LabelDeployment] != source || c.Labels[catalog.LabelRelease] != release
+		})
+		all = max(all, len(one.containers))
+		whole = append(whole, one)
+	}
+	return source, slices.DeleteFunc(whole, func(one keptOn) bool { return all == 0 || len(one.containers) < all })
+}
+
+// notKept says what could be gone back to instead. It is pure.
+func notKept(there []keptOn, release string) error {
+	newest := map[string]string{} // deployment by release
+	for _, one := range there {
+		for _, c := range one.containers {
+			r := c.Labels[catalog.LabelRelease]
+			newest[r] = max(newest[r], c.Labels[catalog.LabelDeployment])
+		}
+	}
+	names := slices.SortedFunc(maps.Keys(newest), func(a, b string) int { return cmp.Compare(newest[b], newest[a]) })
+	if len(names) == 0 {
+		return fmt.Errorf("release %s: %w, nor is any other; deploy it again", release, errNotKept)
+	}
+	return fmt.Errorf("release %s: %w on any host; those that are kept are %s; deploy it again, or go back to one of them", release, errNotKept, strings.Join(names, ", "))
+}
+
+// narrow goes on with some of the hosts, any of which may fail from now on.
+func (p *hostPlatform) narrow(to []keptOn, record catalog.Deployment) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	has := map[string]bool{}
+	for _, one := range to {
+		has[one.host.endpoint] = true
+	}
+	for _, h := range p.hosts {
+		if !has[h.endpoint] {
+			p.tell(Event{Kind: Note, Service: record.Service, Host: h.Name(), Text: fmt.Sprintf("release %s is not kept there, and is not brought up there", record.Release)})
+		}
+	}
+	p.hosts = slices.DeleteFunc(slices.Clone(p.hosts), func(h host) bool { return !has[h.endpoint] })
+	p.atLeast = 1
+}
+
+// recallFrom reads from one host what all of them shall run.
+func recallFrom(ctx context.Context, from keptOn, record catalog.Deployment) (recalled, error) {
+	base := baseName(record.Service, record.Target)
+	r := recalled{
+		spec: &Spec{Service: record.Service, Timeout: DefaultTimeout, Settle: DefaultSettle, Drain: DefaultDrain},
+		plan: HostPlan{Network: base, NetworkLabels: targetLabels(record.Service, record.Target)},
+	}
+	for _, c := range from.containers {
+		spec, err := from.host.Describe(ctx, c.ID)
+		if err != nil {
+			return r, fmt.Errorf("describe %s: %w", c.Name, err)
+		}
+		spec.Name = plannedName(c)
+		r.add(moved(spec, record.Service, targetOf(c), record.Target, record.ID), mannerOf(c.Labels))
+	}
+	if r.spec.Routed == "" {
+		return r, fmt.Errorf("none of what is kept of release %s takes requests; deploy it again", record.Release)
+	}
+	return r, nil
+}
+
+// add plans one container.
+func (r *recalled) add(spec catalog.ContainerSpec, how manner) {
+	c := PlannedContainer{
+		ContainerSpec: spec, Part: spec.Labels[catalog.LabelPart], Once: spec.Labels[catalog.LabelOnce] == "true",
+		Routed: spec.Labels[catalog.ServiceIgnore] == "", After: how.After,
+	}
+	r.plan.Containers = append(r.plan.Containers, c)
+	r.spec.Timeout, r.spec.Settle, r.spec.Drain = max(r.spec.Timeout, how.Timeout), how.Settle, how.Drain
+	if c.Routed {
+		r.replicas++
+		r.spec.Routed, r.revision = c.Part, spec.Labels[catalog.ServiceRevision]
+		r.spec.Check.HTTP = cmp.Or(spec.Labels[catalog.ServiceCheckHTTP], spec.Labels[catalog.ServiceCheckHTTPS])
+	}
+	if !slices.ContainsFunc(r.spec.Parts, func(p Part) bool { return p.Name == c.Part }) {
+		r.spec.Parts = append(r.spec.Parts, Part{Name: c.Part, Image: spec.Image, StopGrace: spec.StopGrace, Once: c.Once})
+	}
+}
+
+// images are what the parts run.
+func (r *recalled) images() map[string]string {
+	images := map[string]string{}
+	for _, p := range r.spec.Parts {
+		images[p.Name] = p.Image
+	}
+	return images
+}
+
+// moved is a container as another deployment makes it in a target, the same or
+// another one: what belongs to its target is that target's then. It is pure.
+func moved(spec catalog.ContainerSpec, service string, from, to catalog.Target, deployment string) catalog.ContainerSpec {
+	oldBase, base := baseName(service, from), baseName(service, to)
+	swap := func(name string) string {
+		if rest, ok := strings.CutPrefix(name, oldBase+"-"); ok {
+			return base + "-" + rest
+		}
+		return name
+	}
+	spec.Name = swap(spec.Name)
+	if spec.Network == oldBase {
+		spec.Network = base
+	}
+	spec.Volumes = slices.Clone(spec.Volumes)
+	for n, v := range spec.Volumes {
+		if !filepath.IsAbs(v.Source) {
+			spec.Volumes[n].Source = swap(v.Source)
+		}
+	}
+	spec.Labels = maps.Clone(spec.Labels)
+	for _, own := range []string{catalog.LabelStart, catalog.LabelSpec, catalog.ServiceWeight} {
+		delete(spec.Labels, own)
+	}
+	maps.Copy(spec.Labels, targetLabels(service, to))
+	spec.Labels[catalog.LabelDeployment] = deployment
+	if spec.Labels[catalog.ServiceColour] != "" {
+		spec.Labels[catalog.ServiceColour] = string(to.Colour)
+	}
+	spec.Labels[catalog.LabelSpec] = digest(withoutDeployment(spec))
+	return spec
+}
+
+// weightOf is the weight that a host gives the instances of a release; 0 for none
+// of its own.
+func weightOf(containers []catalog.Container) int {
+	for _, c := range containers {
+		if weight, err := strconv.Atoi(c.Labels[catalog.ServiceWeight]); err == nil && c.Labels[catalog.ServiceIgnore] == "" {
+			return weight
+		}
+	}
+	return 0
+}

@@ -1,0 +1,85 @@
+package docker
+
+import (
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+)
+
+// inspectedOf is what an engine tells of a container that was made from a spec.
+func inspectedOf(t *testing.T, spec catalog.ContainerSpec, image defaults) container.InspectResponse {
+	t.Helper()
+	config, host, networking, err := createBody(spec)
+	require.NoError(t, err)
+	if len(config.Entrypoint) == 0 {
+		config.Entrypoint = image.Entrypoint
+		if len(config.Cmd) == 0 {
+			config.Cmd = image.Cmd
+		}
+	}
+	config.Env = append(config.Env, image.Env...)
+	if config.User == "" {
+		config.User = image.User
+	}
+	all := map[string]*network.EndpointSettings{}
+	for name, at := range networking.EndpointsConfig {
+		all[name] = &network.EndpointSettings{Aliases: append([]string{"0123456789ab"}, at.Aliases...)}
+	}
+	for _, name := range spec.Also {
+		all[name] = nil
+	}
+	return container.InspectResponse{
+		ContainerJSONBase: &container.ContainerJSONBase{ID: "0123456789abcdef", Name: "/" + spec.Name, HostConfig: host},
+		Config:            config, NetworkSettings: &container.NetworkSettings{Networks: all},
+	}
+}
+
+func TestSpecOfWhatWasCreated(t *testing.T) {
+	image := defaults{Entrypoint: []string{"/entry"}, Cmd: []string{"serve"}, Env: []string{"PATH=/bin"}, User: "web"}
+	full := catalog.ContainerSpec{
+		Name: "web-blue-1", Image: "web:1", Entrypoint: []string{"/web"}, Command: []string{"serve"},
+		Env: map[string]string{"B": "2", "A": "1"}, Labels: map[string]string{"l": "v"},
+		Ports:   []catalog.Port{{Private: 53, Protocol: "udp", HostIP: "127.0.0.1", Host: 5353}, {Private: 80, Protocol: "tcp"}},
+		Network: "private", Hostnames: []string{"web"}, Also: []string{"shared"}, Restart: "on-failure:3",
+		StopGrace: 2 * time.Second, User: "1000:1000", WorkingDir: "/srv",
+		Volumes: []catalog.Volume{{Source: "data", Target: "/data"}, {Source: "/etc/web", Target: "/etc/web", ReadOnly: true}},
+	}
+	require.Equal(t, full, specOf(inspectedOf(t, full, image), image))
+
+	plain := catalog.ContainerSpec{Name: "web", Image: "web:1", Env: map[string]string{}, Labels: map[string]string{}}
+	require.Equal(t, plain, specOf(inspectedOf(t, plain, image), image))
+
+	same := plain
+	same.Entrypoint = []string{"/entry"} // takes the image's command away, though it is the image's own
+	require.Equal(t, same, specOf(inspectedOf(t, same, image), image))
+	same.Command = []string{"other"}
+	plain.Command = same.Command
+	require.Equal(t, plain, specOf(inspectedOf(t, same, image), image))
+}
+
+func TestFilesOfAContainerAreLabelled(t *testing.T) {
+	spec := catalog.ContainerSpec{Labels: map[string]string{"l": "v"}}
+	require.Equal(t, spec.Labels, labels(spec))
+	spec.Files = []catalog.File{{Path: "/run/a", Content: []byte("hidden")}, {Path: "/run/b"}}
+	require.Equal(t, map[string]string{"l": "v", catalog.LabelFiles: `["/run/a","/run/b"]`}, labels(spec))
+	require.Len(t, spec.Labels, 1, "the caller's own stay as they are")
+}
+
+func TestAFileIsReadBackAsItWasPutIn(t *testing.T) {
+	f := catalog.File{Path: "/run/secrets/token", Content: []byte("hidden"), Mode: 0o440, UID: 7, GID: 8}
+	packed, err := archive(nil, f)
+	require.NoError(t, err)
+	got, err := unarchive(f.Path, packed)
+	require.NoError(t, err)
+	require.Equal(t, f, got)
+
+	packed, err = archive([]string{"folder"}, f)
+	require.NoError(t, err)
+	_, err = unarchive(f.Path, packed)
+	require.ErrorContains(t, err, "a file no more")
+}
