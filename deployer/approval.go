@@ -41,7 +41,7 @@ func (r *run) awaitApproval(ctx context.Context) error {
 		}
 		r.announce(ctx)
 	}
-	pause := fleet.Pacer(heedPause)
+	pause := fleet.Pacer(r.glance())
 	for {
 		said, err := r.verdict(ctx)
 		if err != nil {

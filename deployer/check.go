@@ -55,7 +55,9 @@ func (r *run) check(ctx context.Context) error {
 
 // awaitBatch waits for the instances that were started until now.
 func (r *run) awaitBatch(ctx context.Context, started int) error {
-	return r.awaitPassing(ctx, 0, func() int { return started })
+	r.later = r.platform.instances(r.work()) - started
+	defer func() { r.later = 0 }()
+	return r.awaitPassing(ctx, 0, func() int { return r.platform.instances(r.work()) - r.later })
 }
 
 // awaitPassing waits until as many instances pass as shall, for a time without a

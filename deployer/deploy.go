@@ -45,6 +45,7 @@ type run struct {
 	service *catalog.Service          // as last read
 	guards  []catalog.Instance        // the instances that passed the gate
 	index   uint64                    // of the last flip, once one is through
+	later   int                       // instances that are still to be started
 	direct  bool                      // that no router lives to test through has been told
 	trouble error                     // why the last look at Consul or a host saw nothing; nil when it did
 	shown   map[string]catalog.Health // how each check was when it was last told
@@ -103,7 +104,7 @@ func (d *Deployer) newRecord(req Request, r *run) catalog.Deployment {
 // work is what the run wants of its platform, as it is recorded now.
 func (r *run) work() work {
 	return work{
-		spec: r.spec, env: r.env, plan: r.plan, record: r.record,
+		spec: r.spec, env: r.env, plan: r.plan, record: r.record, later: r.later,
 		step: func(place, container, format string, args ...any) {
 			r.say(Event{Kind: Step, Host: place, Container: container, Text: fmt.Sprintf(format, args...)})
 		},

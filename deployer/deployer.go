@@ -52,7 +52,6 @@ const (
 	DefaultRouted      = 2 * time.Second
 	DefaultGatePoll    = 2 * time.Second
 	DefaultInsist      = 20 * time.Second
-	watchPoll          = time.Second // between two looks at a release that is watched
 	cleanupTimeout     = 2 * time.Minute
 	takeBackTimeout    = 5 * time.Minute
 	evidenceTimeout    = 15 * time.Second
@@ -145,6 +144,10 @@ func onHost(ctx context.Context, h host, do func(context.Context, host) error) e
 
 // pause waits for the time between two looks.
 func (d *Deployer) pause(ctx context.Context) error { return sleep(ctx, d.opt.Poll) }
+
+// glance is the pause between two looks at what goes on for long: a release that is
+// watched, or whether somebody has spoken.
+func (d *Deployer) glance() time.Duration { return 4 * d.opt.Poll }
 
 // sleep waits for a time; the error is why ctx ended before.
 func sleep(ctx context.Context, pause time.Duration) error {

@@ -62,10 +62,10 @@ func (g *group) bake(ctx context.Context) error {
 	})
 	err := errors.Join(errs...)
 	switch {
+	case err == nil && errors.Is(context.Cause(ctx), errAborted):
+		return context.Cause(ctx)
 	case err == nil, errors.Is(err, errUnwell), errors.Is(err, catalog.ErrMoved), errors.Is(err, errAborted):
 		return err
-	case errors.Is(context.Cause(ctx), errAborted):
-		return context.Cause(ctx)
 	}
 	for _, r := range g.runs {
 		r.note("the watch over the new release was broken off: %s", err)
@@ -107,10 +107,40 @@ func (r *run) restOld(ctx context.Context) error {
 	var errs []error
 	for _, t := range r.record.Previous.Live() {
 		if t != r.record.Target && t.Colour != "" {
-			errs = append(errs, r.platform.rest(ctx, r.record.Service, t))
+			errs = append(errs, r.restOne(ctx, t))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// restOne stops a standby, unless somebody has gone back to it. A rollback takes
+// no lock, so it may come while the standby stops; then it is started again.
+func (r *run) restOne(ctx context.Context, t catalog.Target) error {
+	if wanted, err := r.sendsTo(ctx, t); wanted || err != nil {
+		return err
+	}
+	rested := r.platform.rest(ctx, r.record.Service, t)
+	wanted, err := r.sendsTo(ctx, t)
+	if !wanted {
+		return errors.Join(rested, err)
+	}
+	_, err = r.platform.revive(ctx, r.record.Service, t, r.service.Releases[t])
+	return err
+}
+
+// sendsTo tells whether some alias sends requests to a target now.
+func (r *run) sendsTo(ctx context.Context, t catalog.Target) (bool, error) {
+	service, err := r.opt.Store.Service(ctx, r.record.Service)
+	if err != nil {
+		return false, fmt.Errorf("read service %s: %w", r.record.Service, err)
+	}
+	r.service = service
+	for _, a := range service.Aliases {
+		if a.Value.Sends(t) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // afterFlip is a failure that left the new release live.

@@ -114,17 +114,22 @@ func (r *run) flipTo(m move) catalog.Flip {
 }
 
 // commit makes the flips, and finds out what an error of them means. A refusal is
-// certain; any other error may have hidden a success.
+// certain; any other error may have hidden a success. Trying again is safe, as each
+// flip is compared with the alias as it was read.
 func (g *group) commit(ctx context.Context, flips []catalog.Flip) (uint64, error) {
 	if len(flips) == 0 {
 		return 0, nil
 	}
+	return insist(ctx, patientStore{g.opt.Store, g.opt.Insist, g.opt.Poll}, func() (uint64, error) { return g.commitOnce(ctx, flips) })
+}
+
+func (g *group) commitOnce(ctx context.Context, flips []catalog.Flip) (uint64, error) {
 	index, err := g.opt.Store.FlipTogether(ctx, flips)
 	if err == nil {
 		return index, nil
 	}
 	doing := fmt.Errorf("flip %s of %s to %s: %w", flips[0].Alias, flips[0].Service, flips[0].To, err)
-	for _, refusal := range []error{catalog.ErrMoved, catalog.ErrUnhealthy, catalog.ErrLockLost, catalog.ErrTooManyChecks} {
+	for _, refusal := range []error{catalog.ErrUnhealthy, catalog.ErrLockLost, catalog.ErrTooManyChecks} {
 		if errors.Is(err, refusal) {
 			return 0, doing
 		}
@@ -133,7 +138,8 @@ func (g *group) commit(ctx context.Context, flips []catalog.Flip) (uint64, error
 }
 
 // askWhetherFlipped asks for the first of the flips: they went through together
-// or not at all.
+// or not at all. An alias that has moved may have been moved by an earlier try
+// whose commit came late.
 func (g *group) askWhetherFlipped(ctx context.Context, f catalog.Flip, cause error) (uint64, error) {
 	ctx, done := bounded(ctx, 2*g.opt.Insist)
 	defer done()

@@ -104,6 +104,7 @@ func (g *group) each(ctx context.Context, do func(context.Context, *run) error) 
 	for n, r := range g.runs {
 		wait.Go(func() {
 			if errs[n] = do(ctx, r); errs[n] != nil {
+				errs[n] = whyEnded(ctx, errs[n])
 				cancel(fmt.Errorf("%w: %s, which is deployed together with it, does not come through", errAborted, r.spec.Service))
 			}
 		})
@@ -197,6 +198,7 @@ func (r *run) end(ctx context.Context, err error) error {
 
 // notBegun is a deployment that could not even be recorded.
 func (r *run) notBegun(ctx context.Context, err error) error {
+	err = whyEnded(ctx, err)
 	return &Failure{
 		Stage: catalog.Pending, Outcome: outcomeOf(ctx, err), Service: r.record.Service, Deployment: r.record.ID, BeforeFlip: true, Err: err,
 		Reason: fmt.Sprintf("the deployment did not begin, and nothing was touched: %s", err),

@@ -5,16 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"teal/catalog"
 )
 
 // errAborted: somebody does not want the deployment to go on.
 var errAborted = errors.New("the deployment was aborted")
-
-// heedPause is how often a deployment asks whether somebody wants it to end.
-const heedPause = time.Second
 
 // heedAll ends the context when somebody aborts one of the deployments. ended
 // stops asking.
@@ -39,7 +35,7 @@ func (g *group) heedAll(ctx context.Context) (_ context.Context, ended func()) {
 func (r *run) heed(ctx context.Context) error {
 	id, service, env := r.record.ID, r.spec.Service, r.env.Name
 	for {
-		if sleep(ctx, heedPause) != nil {
+		if sleep(ctx, r.glance()) != nil {
 			return nil
 		}
 		said, ok, err := r.opt.Store.Decision(ctx, service, env, id)

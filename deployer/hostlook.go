@@ -9,11 +9,13 @@ import (
 	"teal/catalog"
 )
 
-// containers looks at all hosts at once.
+// containers looks at all hosts at once that the work was begun on.
 func (p *hostPlatform) containers(ctx context.Context, w work) ([]placed, error) {
 	var mu sync.Mutex
 	var all []placed
-	err := p.onAll(ctx, w, p.used(), func(ctx context.Context, h host) error {
+	hosts := p.used()
+	hosts = hosts[:max(0, len(hosts)-w.later/max(1, w.env.Replicas))]
+	err := p.onAll(ctx, w, hosts, func(ctx context.Context, h host) error {
 		cs, err := mine(ctx, h, w.record)
 		if err == nil {
 			err = intact(h, cs, len(w.plan.Containers))

@@ -42,7 +42,7 @@ func (w *world) DeleteDeployment(ctx context.Context, d catalog.Deployment, sess
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.holds(session); err != nil {
+	if err := w.holds(d.Service, session); err != nil {
 		return err
 	}
 	if w.deployments[d.ID].State != d.State {

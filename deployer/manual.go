@@ -11,21 +11,43 @@ import (
 	"teal/fleet"
 )
 
+// Wish is where an alias of a service shall point.
+type Wish struct {
+	Service string
+	Alias   string
+	To      catalog.AliasValue
+}
+
 // Flip points an alias at a target or a split, if everything that would get
 // requests is fit for them. It takes no lock.
 func (d *Deployer) Flip(ctx context.Context, service, alias string, to catalog.AliasValue) (Flipped, error) {
-	if err := catalog.CheckName("alias", alias); err != nil {
+	done, err := d.FlipTogether(ctx, []Wish{{service, alias, to}})
+	if err != nil {
 		return Flipped{}, err
 	}
-	s, err := d.opt.Store.Service(ctx, service)
-	if err != nil {
-		return Flipped{}, fmt.Errorf("read service %s: %w", service, err)
+	return done[0], nil
+}
+
+// FlipTogether points aliases of several services elsewhere in one transaction:
+// all of them move or none does. Else it is as Flip. It answers in the order of
+// the wishes.
+func (d *Deployer) FlipTogether(ctx context.Context, wishes []Wish) ([]Flipped, error) {
+	moves := make([]handMove, len(wishes))
+	for n, wish := range wishes {
+		if err := catalog.CheckName("alias", wish.Alias); err != nil {
+			return nil, err
+		}
+		s, err := d.opt.Store.Service(ctx, wish.Service)
+		if err != nil {
+			return nil, fmt.Errorf("read service %s: %w", wish.Service, err)
+		}
+		from, ok := s.Resolve(wish.Alias)
+		if !ok {
+			from = catalog.Alias{Name: wish.Alias}
+		}
+		moves[n] = handMove{service: s, from: from, to: wish.To}
 	}
-	from, ok := s.Resolve(alias)
-	if !ok {
-		from = catalog.Alias{Name: alias}
-	}
-	return d.flipTo(ctx, s, from, to)
+	return d.moveAll(ctx, moves)
 }
 
 // unfit says why a value can't be flipped to, or nil. It is pure.
@@ -66,40 +88,85 @@ func noInstances(s *catalog.Service, t catalog.Target) error {
 	return fmt.Errorf("%s has no instances; the targets of %s that have are %s: %w", t, s.Name, strings.Join(names, ", "), catalog.ErrUnhealthy)
 }
 
+// handMove is an alias as it was read, and where it shall point.
+type handMove struct {
+	service *catalog.Service
+	from    catalog.Alias
+	to      catalog.AliasValue
+}
+
 // flipTo flips an alias as it was read, and waits for the routers.
 func (d *Deployer) flipTo(ctx context.Context, s *catalog.Service, from catalog.Alias, to catalog.AliasValue) (Flipped, error) {
-	if err := unfit(s, to); err != nil {
-		return Flipped{}, fmt.Errorf("point %s of %s at %s: %w", from.Name, s.Name, to, err)
-	}
-	if pointsAt(from, to) {
-		return Flipped{
-			Service: s.Name, Alias: from.Name, From: from.Value, To: to, Index: from.Index,
-			Notes: []string{fmt.Sprintf("%s points at %s already", from.Name, to)},
-		}, nil
-	}
-	var guards []catalog.Instance
-	for _, t := range to.Live() {
-		guards = append(guards, s.Passing(t)...)
-	}
-	began := d.opt.Now()
-	unready := d.awaitRouted(ctx, s.Name, guards)
-	index, err := d.opt.Store.Flip(ctx, catalog.Flip{
-		Service: s.Name, Alias: from.Name, From: from, To: to, By: d.opt.By, At: d.opt.Now(),
-		Guards: guards, Releases: s.ReleasesAfter(from.Name, from.Value, to),
-	})
+	done, err := d.moveAll(ctx, []handMove{{s, from, to}})
 	if err != nil {
-		return Flipped{}, fmt.Errorf("point %s of %s at %s: %w", from.Name, s.Name, to, err)
+		return Flipped{}, err
 	}
-	d.opt.Logger.Info("flipped", "service", s.Name, "alias", from.Name, "from", from.Value, "to", to, "index", index)
-	routers, notes := d.awaitApplied(ctx, fleet.Flip{Service: s.Name, Index: index})
-	done := Flipped{
-		Service: s.Name, Alias: from.Name, From: from.Value, To: to, Index: index,
-		Took: d.opt.Now().Sub(began), Routers: routers, Notes: append(unready, notes...),
+	return done[0], nil
+}
+
+// moveAll flips all that do not point there already, and waits for the routers.
+func (d *Deployer) moveAll(ctx context.Context, moves []handMove) ([]Flipped, error) {
+	began := d.opt.Now()
+	notes := make([][]string, len(moves))
+	var flips []catalog.Flip
+	for n, m := range moves {
+		if err := unfit(m.service, m.to); err != nil {
+			return nil, fmt.Errorf("point %s of %s at %s: %w", m.from.Name, m.service.Name, m.to, err)
+		}
+		if !pointsAt(m.from, m.to) {
+			f := m.flip(d.opt.By, began)
+			notes[n] = d.awaitRouted(ctx, m.service.Name, f.Guards)
+			flips = append(flips, f)
+		}
 	}
-	if t, ok := to.Single(); ok {
-		done.Release = s.Releases[t].ID
+	var index uint64
+	if len(flips) > 0 {
+		var err error
+		if index, err = d.opt.Store.FlipTogether(ctx, flips); err != nil {
+			return nil, fmt.Errorf("point %s: %w", movesNamed(flips), err)
+		}
+	}
+	done := make([]Flipped, len(moves))
+	for n, m := range moves {
+		done[n] = d.moved(ctx, m, index, began, notes[n])
 	}
 	return done, nil
+}
+
+func (m handMove) flip(by string, at time.Time) catalog.Flip {
+	var guards []catalog.Instance
+	for _, t := range m.to.Live() {
+		guards = append(guards, m.service.Passing(t)...)
+	}
+	return catalog.Flip{
+		Service: m.service.Name, Alias: m.from.Name, From: m.from, To: m.to, By: by, At: at,
+		Guards: guards, Releases: m.service.ReleasesAfter(m.from.Name, m.from.Value, m.to),
+	}
+}
+
+func movesNamed(flips []catalog.Flip) string {
+	var all []string
+	for _, f := range flips {
+		all = append(all, fmt.Sprintf("%s of %s at %s", f.Alias, f.Service, f.To))
+	}
+	return strings.Join(all, " and ")
+}
+
+// moved waits until the routers have a flip, and tells it.
+func (d *Deployer) moved(ctx context.Context, m handMove, index uint64, began time.Time, notes []string) Flipped {
+	f := Flipped{Service: m.service.Name, Alias: m.from.Name, From: m.from.Value, To: m.to, Index: index, Notes: notes}
+	if pointsAt(m.from, m.to) {
+		f.Index = m.from.Index
+		f.Notes = append(f.Notes, fmt.Sprintf("%s points at %s already", m.from.Name, m.to))
+		return f
+	}
+	d.opt.Logger.Info("flipped", "service", f.Service, "alias", f.Alias, "from", f.From, "to", f.To, "index", index)
+	routers, behind := d.awaitApplied(ctx, fleet.Flip{Service: f.Service, Index: index})
+	f.Routers, f.Notes, f.Took = routers, append(f.Notes, behind...), d.opt.Now().Sub(began)
+	if t, ok := m.to.Single(); ok {
+		f.Release = m.service.Releases[t].ID
+	}
+	return f
 }
 
 // Drain waits, after a flip, until no router has a request at the targets that

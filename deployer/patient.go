@@ -57,6 +57,14 @@ func (s patientStore) Service(ctx context.Context, name string) (*catalog.Servic
 	return insist(ctx, s, func() (*catalog.Service, error) { return s.Store.Service(ctx, name) })
 }
 
+func (s patientStore) Routers(ctx context.Context) ([]catalog.RouterRecord, error) {
+	return insist(ctx, s, func() ([]catalog.RouterRecord, error) { return s.Store.Routers(ctx) })
+}
+
+func (s patientStore) Hosts(ctx context.Context) ([]catalog.HostRecord, error) {
+	return insist(ctx, s, func() ([]catalog.HostRecord, error) { return s.Store.Hosts(ctx) })
+}
+
 func (s patientStore) PutDeployment(ctx context.Context, d catalog.Deployment, session string) error {
 	return s.insist(ctx, func() error { return s.Store.PutDeployment(ctx, d, session) })
 }

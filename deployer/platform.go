@@ -64,6 +64,9 @@ type work struct {
 	env    Environment
 	plan   HostPlan
 	record catalog.Deployment
+	// later is how many of the instances are still to be started, at the places that
+	// come last.
+	later int
 	// step and note tell what is done, and what does not go as it should. place and
 	// container may be empty.
 	step func(place, container, format string, args ...any)

@@ -1,9 +1,11 @@
 package deployer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"teal/catalog"
@@ -13,9 +15,17 @@ import (
 type PruneRequest struct {
 	Service     string
 	Environment string // all when empty
-	Keep        int    // how many deployments of each environment stay
-	DryRun      bool   // tell what would be removed, and remove nothing
+	// Keep is how many releases stay on the hosts, and how many deployments in the
+	// records, of each environment; 0 for as many releases as the environment says,
+	// and DefaultRecords.
+	Keep   int
+	Images bool // remove images that nothing refers to, too
+	DryRun bool // tell what would be removed, and remove nothing
 }
+
+// DefaultRecords is how many records of deployments stay unless told otherwise:
+// more than releases, as they tell how deployments went.
+const DefaultRecords = 20
 
 // Pruned is what was removed, or would be.
 type Pruned struct {
@@ -23,11 +33,13 @@ type Pruned struct {
 	DryRun      bool               `json:"dry_run"`
 	Containers  []PrunedContainer  `json:"containers"`
 	Deployments []PrunedDeployment `json:"deployments"`
+	Images      []PrunedImage      `json:"images"`
 	// Left is what could not be removed or looked at, a sentence each.
 	Left []string `json:"left"`
 }
 
-// PrunedContainer is a stopped container that an ended deployment had put aside.
+// PrunedContainer is a stopped container of a release that is kept no more, or one
+// that an ended deployment had put aside.
 type PrunedContainer struct {
 	Host      string         `json:"host"` // its endpoint
 	Container string         `json:"container"`
@@ -47,13 +59,14 @@ type PrunedDeployment struct {
 const pruneHolder = "teal prune"
 
 // Prune removes what nobody needs any more, under each environment's deployment
-// lock: containers that deployments put aside and could not remove, and the
-// records of old deployments. It answers what it did even with an error. A
+// lock: containers of releases beyond those that are kept, those that deployments
+// put aside and could not remove, the records of old deployments, and, where that
+// is asked for, the images that are left over then. It answers what it did even with an error. A
 // service that nobody knows is an error.
 func (d *Deployer) Prune(ctx context.Context, req PruneRequest) (Pruned, error) {
 	pruned := Pruned{
 		Service: req.Service, DryRun: req.DryRun,
-		Containers: []PrunedContainer{}, Deployments: []PrunedDeployment{}, Left: []string{},
+		Containers: []PrunedContainer{}, Deployments: []PrunedDeployment{}, Images: []PrunedImage{}, Left: []string{},
 	}
 	s, err := d.opt.Store.Service(ctx, req.Service)
 	if err != nil {
@@ -65,6 +78,11 @@ func (d *Deployer) Prune(ctx context.Context, req PruneRequest) (Pruned, error) 
 	for _, env := range chosenEnvironments(s, req.Environment) {
 		if err := d.pruneEnvironment(ctx, req, env, &pruned); err != nil {
 			return pruned, fmt.Errorf("prune %s in %s: %w", req.Service, env, err)
+		}
+	}
+	if req.Images {
+		if err := d.pruneImages(ctx, req, s, &pruned); err != nil {
+			return pruned, fmt.Errorf("prune the images of %s: %w", req.Service, err)
 		}
 	}
 	return pruned, nil
@@ -123,6 +141,7 @@ func (p *pruning) look(ctx context.Context, req PruneRequest, env string) (err e
 
 // decide finds what is to go.
 func (p *pruning) decide(env string, keep int) {
+	kept := map[string]bool{} // by deployment
 	for _, one := range p.seen {
 		if one.Err != nil {
 			p.pruned.Left = append(p.pruned.Left, one.Err.Error())
@@ -133,8 +152,25 @@ func (p *pruning) decide(env string, keep int) {
 				p.aside = append(p.aside, asideContainer{c, one.Host})
 			}
 		}
+		beyond := p.beyond(one, cmp.Or(keep, keepOf(p.deployments)))
+		for _, c := range one.Kept {
+			if slices.ContainsFunc(beyond, func(b catalog.Container) bool { return b.ID == c.ID }) {
+				p.aside = append(p.aside, asideContainer{c, one.Host})
+				continue
+			}
+			kept[c.Labels[catalog.LabelDeployment]] = true
+		}
 	}
-	p.old = outlived(p.service, p.deployments, env, keep)
+	p.old = outlived(p.service, p.deployments, env, cmp.Or(keep, DefaultRecords), kept)
+}
+
+// beyond are the containers of releases that a host keeps no more. While a
+// deployment has not ended nobody knows which releases its targets hold.
+func (p *pruning) beyond(seen sighting, keep int) []catalog.Container {
+	if slices.ContainsFunc(p.deployments, func(d catalog.Deployment) bool { return !d.State.Ended() }) {
+		return nil
+	}
+	return surplus(slices.Concat(seen.Containers, seen.Kept), keep)
 }
 
 // abandoned tells whether a container was put aside and nobody will bring it
@@ -149,13 +185,13 @@ func abandoned(s *catalog.Service, deployments []catalog.Deployment, c catalog.C
 }
 
 // outlived are the deployments beyond the newest that nothing refers to, the
-// oldest first. What is live or standby may be older than many that failed. It
-// is pure.
-func outlived(s *catalog.Service, deployments []catalog.Deployment, env string, keep int) []catalog.Deployment {
-	needed := map[string]bool{}
+// oldest first. What is live, standby or kept may be older than many that failed.
+// It is pure.
+func outlived(s *catalog.Service, deployments []catalog.Deployment, env string, keep int, kept map[string]bool) []catalog.Deployment {
+	needed := maps.Clone(kept)
 	lastOf := map[catalog.Target]string{} // where a rollback looks for the hosts
 	for _, d := range deployments {
-		needed[d.ID] = !d.State.Ended()
+		needed[d.ID] = needed[d.ID] || !d.State.Ended()
 		if d.State == catalog.Succeeded {
 			lastOf[d.Target] = d.ID
 		}
@@ -189,7 +225,7 @@ func (p *pruning) tellDeployment(d catalog.Deployment) {
 	p.pruned.Deployments = append(p.pruned.Deployments, PrunedDeployment{ID: d.ID, Environment: d.Environment, Release: d.Release, State: d.State})
 }
 
-// removeContainers removes what was put aside. A container that has been started
+// removeContainers removes what was put aside or kept. A container that has been started
 // since is refused by its host and stays.
 func (p *pruning) removeContainers(ctx context.Context) {
 	for _, c := range p.aside {

@@ -62,7 +62,9 @@ func TestPruneKeepsTheNewestAndWhatIsNeeded(t *testing.T) {
 	require.Equal(t, []string{"r2", "r3", "sick5", "sick6"}, w.recorded(), "r3 is live and r2 is standby")
 	require.Equal(t, dry.Deployments, pruned.Deployments)
 	require.Equal(t, containers, w.names("a"))
-	require.Empty(t, pruned.Containers)
+	require.Equal(t, dry.Containers, pruned.Containers)
+	require.Len(t, pruned.Containers, 6, "of r1, on both hosts")
+	require.Empty(t, w.keptOn("a"))
 	require.Empty(t, pruned.Left)
 	require.Empty(t, w.holder, "the lock is free again")
 
@@ -105,7 +107,7 @@ func TestPruneRemovesWhatWasPutAside(t *testing.T) {
 	w.many(t, "r1", "r2")
 	off := true
 	w.on = func(op, arg string) error {
-		if off && op == "remove" && strings.HasPrefix(arg, "b-") {
+		if off && op == "rename" && strings.Contains(arg, ".kept-") {
 			return errors.New("it is off")
 		}
 		return nil
@@ -124,7 +126,7 @@ func TestPruneRemovesWhatWasPutAside(t *testing.T) {
 	require.Subset(t, w.names("b"), aside)
 	pruned := w.prune(t, deployer.PruneRequest{Keep: 9})
 	require.Equal(t, dry.Containers, pruned.Containers)
-	require.Len(t, pruned.Containers, 3)
+	require.Len(t, pruned.Containers, 6)
 	require.Equal(t, "r1", pruned.Containers[0].Release)
 	require.Equal(t, []string{
 		"(their.previous=)",

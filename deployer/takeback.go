@@ -21,7 +21,7 @@ func (g *group) takeBack(ctx context.Context, cause error) error {
 	ctx, done := bounded(ctx, takeBackTimeout)
 	defer done()
 	for _, r := range g.runs {
-		if err := r.mayGoBack(); err != nil {
+		if err := r.mayGoBack(ctx); err != nil {
 			return errors.Join(g.perRun(func(r *run) error { return r.stuck(ctx, cause, err) })...)
 		}
 	}
@@ -45,9 +45,18 @@ func (g *group) perRun(do func(*run) error) []error {
 // mayGoBack is why the deployment must not go back by itself. While only a part of
 // the requests went to the new release, the old one serves with whatever the tasks
 // did already.
-func (r *run) mayGoBack() error {
+func (r *run) mayGoBack(ctx context.Context) error {
 	if r.record.Previous.IsZero() {
 		return errors.New("there is no release to go back to")
+	}
+	if service, err := r.opt.Store.Service(ctx, r.record.Service); err == nil {
+		switch alias := service.Aliases[r.env.Name]; {
+		case alias.Index == r.alias.Index:
+		case alias.Value.String() == r.record.Previous.String():
+			return nil // somebody has gone back already
+		default:
+			return fmt.Errorf("%s points at %s by now: %w", r.env.Name, orNothing(alias.Value), catalog.ErrMoved)
+		}
 	}
 	if !pointsAt(r.alias, catalog.PointTo(r.record.Target)) {
 		return nil
@@ -135,7 +144,11 @@ func (r *run) stuck(ctx context.Context, cause, why error) error {
 		Reason: fmt.Sprintf("release %s does not do well (%s), and %s was not pointed back at %s: %s", r.record.Release, cause, r.env.Name, orNothing(r.record.Previous), why),
 	}
 	r.evidence(ctx, f)
-	if errors.Is(why, catalog.ErrMoved) {
+	switch {
+	case errors.Is(cause, catalog.ErrMoved):
+		f.Outcome = catalog.Superseded
+		f.Reason = fmt.Sprintf("somebody else moved %s while the deployment ran, so it gave way and left all as it is: %s", r.env.Name, cause)
+	case errors.Is(why, catalog.ErrMoved):
 		f.Reason = fmt.Sprintf("somebody else moved %s while release %s was being taken back (%s); see `teal status %s`", r.env.Name, r.record.Release, cause, r.record.Service)
 	}
 	r.close(ctx, f)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"teal/catalog"
@@ -22,7 +23,7 @@ func (g *group) watchAll(ctx context.Context, during time.Duration, l Limits) er
 // watch looks at the checks and the traffic of the new release for a time. What
 // can't be seen is not held against it.
 func (r *run) watch(ctx context.Context, during time.Duration, l Limits) error {
-	began, pause := r.opt.Now(), fleet.Pacer(max(r.opt.Poll, watchPoll))
+	began, pause := r.opt.Now(), fleet.Pacer(r.glance())
 	w := &watch{run: r, limits: l}
 	for {
 		if err := w.look(ctx); err != nil {
@@ -45,6 +46,7 @@ type watch struct {
 	since  time.Time            // since when instances do not pass; zero while all do
 	before *fleet.TrafficReport // at its beginning
 	last   fleet.Traffic        // since then
+	silent []string             // routers that are not counted
 	blind  error                // why the traffic can't be told; nil when it can
 }
 
@@ -69,7 +71,7 @@ func (w *watch) look(ctx context.Context) error {
 // going back would mend nothing.
 func (w *watch) checks(now reading) error {
 	if now.complete(w.platform.instances(w.work())) {
-		w.since = time.Time{}
+		w.since, w.guards = time.Time{}, now.passing
 		return nil
 	}
 	at := w.opt.Now()
@@ -105,7 +107,7 @@ func (w *watch) traffic(ctx context.Context) error {
 	if w.before == nil {
 		w.before = &report
 	}
-	w.last = report.Sub(*w.before)
+	w.last, w.silent = report.Sub(*w.before), report.After(*w.before).SilentIDs()
 	if err := w.limits.broken(w.last); err != nil {
 		return fmt.Errorf("%w: %w", errUnwell, err)
 	}
@@ -121,12 +123,15 @@ func (w *watch) conclude() {
 	case w.last.Requests < uint64(w.limits.Requests):
 		w.note("release %s answered %d requests while it was watched, too few of the %d that its limits count from", w.record.Release, w.last.Requests, w.limits.Requests)
 	default:
+		if len(w.silent) > 0 {
+			w.note("routers %s do not tell what release %s answered through them", strings.Join(w.silent, ", "), w.record.Release)
+		}
 		w.step("release %s: %s", w.record.Release, describeTraffic(w.last))
 	}
 }
 
 func describeTraffic(t fleet.Traffic) string {
-	return fmt.Sprintf("%d requests, %.2g %% of them errors, 95 of 100 within %s", t.Requests, 100*t.ErrorRate(), t.Quantile(0.95).Round(time.Millisecond))
+	return fmt.Sprintf("%d requests, %.2g %% of them errors, 95 of 100 %s", t.Requests, 100*t.ErrorRate(), t.Within(0.95))
 }
 
 // none tells whether the traffic does not matter.
@@ -140,7 +145,7 @@ func (l Limits) broken(t fleet.Traffic) error {
 	case l.ErrorRate != nil && t.ErrorRate() > *l.ErrorRate:
 		return fmt.Errorf("%.3g %% of %d requests were errors, and %.3g %% may be", 100*t.ErrorRate(), t.Requests, 100**l.ErrorRate)
 	case l.P95 > 0 && t.Quantile(0.95) > l.P95:
-		return fmt.Errorf("95 of 100 requests were answered within %s, and %s are allowed", t.Quantile(0.95).Round(time.Millisecond), l.P95)
+		return fmt.Errorf("95 of 100 requests were answered %s, and %s are allowed", t.Within(0.95), l.P95)
 	}
 	return nil
 }

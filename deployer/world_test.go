@@ -36,10 +36,14 @@ type world struct {
 	releases    map[catalog.Target]catalog.Release
 	deployments map[string]catalog.Deployment
 	config      catalog.ServiceConfig
-	configs     int                              // how often it was written
-	others      map[string]catalog.ServiceConfig // of other services
-	orphaned    bool                             // the holder of the lock is dead
-	holder      string
+	configs     int                                           // how often it was written
+	others      map[string]catalog.ServiceConfig              // of other services
+	orphaned    bool                                          // the holder of the lock is dead
+	holder      string                                        // of web's lock
+	locks       map[string]string                             // who holds those of other services
+	held        map[string]map[catalog.Target]catalog.Release // what other services' targets hold
+	exits       map[string]int                                // what containers end with, by name
+	counted     func(t catalog.Target) *fleet.Traffic         // by routers; nil for nothing
 	lost        chan struct{}
 	routers     []catalog.RouterRecord
 	hosts       []catalog.HostRecord
@@ -63,6 +67,7 @@ func newWorld() *world {
 		releases: map[catalog.Target]catalog.Release{}, deployments: map[string]catalog.Deployment{},
 		inFlight: map[catalog.Target]int{}, deaf: map[string]bool{}, blind: map[string]bool{},
 		decisions: map[string]catalog.Decision{}, kept: map[string][]string{}, unkept: map[string]map[string]bool{},
+		locks: map[string]string{}, held: map[string]map[catalog.Target]catalog.Release{}, exits: map[string]int{},
 		routers: []catalog.RouterRecord{{ID: "r1"}},
 	}
 }
@@ -208,10 +213,57 @@ func (w *world) Service(ctx context.Context, name string) (*catalog.Service, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return &catalog.Service{
-		Name: name, Instances: w.instances(), Aliases: maps.Clone(w.aliases), Config: w.config,
-		Releases: maps.Clone(w.releases), Flips: maps.Clone(w.flips),
-	}, nil
+	s := &catalog.Service{
+		Name: name, Instances: w.instancesOf(name), Config: w.config, Releases: maps.Clone(w.releasesOf(name)),
+		Aliases: map[string]catalog.Alias{}, Flips: map[string]catalog.FlipRecord{},
+	}
+	if name != "web" {
+		s.Config = w.others[name]
+	}
+	for key, a := range w.aliases {
+		if key == aliasName(name, a.Name) {
+			s.Aliases[a.Name] = a
+		}
+	}
+	for name, a := range s.Aliases {
+		if flip, ok := w.flips[aliasName(s.Name, a.Name)]; ok {
+			s.Flips[name] = flip
+		}
+	}
+	return s, nil
+}
+
+// instancesOf are those of one service.
+func (w *world) instancesOf(service string) []catalog.Instance {
+	return slices.DeleteFunc(w.instances(), func(i catalog.Instance) bool { return i.Service != service })
+}
+
+// releasesOf is what a service's targets hold. The caller holds mu.
+func (w *world) releasesOf(service string) map[catalog.Target]catalog.Release {
+	if service == "web" {
+		return w.releases
+	}
+	if w.held[service] == nil {
+		w.held[service] = map[catalog.Target]catalog.Release{}
+	}
+	return w.held[service]
+}
+
+// holderOf is who holds a service's lock. The caller holds mu.
+func (w *world) holderOf(service string) string {
+	if service == "web" {
+		return w.holder
+	}
+	return w.locks[service]
+}
+
+// hold gives a service's lock to somebody. The caller holds mu.
+func (w *world) hold(service, session string) {
+	if service == "web" {
+		w.holder = session
+		return
+	}
+	w.locks[service] = session
 }
 
 func (w *world) Flip(ctx context.Context, f catalog.Flip) (uint64, error) {
@@ -256,7 +308,7 @@ func (w *world) mayFlip(f catalog.Flip) error {
 	if now.Index != f.From.Index {
 		return fmt.Errorf("%s of %s is %s now: %w", f.Alias, f.Service, now.Value, catalog.ErrMoved)
 	}
-	if f.LockSession != "" && w.holder != f.LockSession {
+	if f.LockSession != "" && w.holderOf(f.Service) != f.LockSession {
 		return fmt.Errorf("flip %s: %w", f.Service, catalog.ErrLockLost)
 	}
 	for _, g := range f.Guards {
@@ -277,9 +329,7 @@ func (w *world) flip(f catalog.Flip) {
 	record := f.Record()
 	record.Index = w.index
 	w.flips[name] = record
-	if f.Service == "web" { // the releases of others are nobody's concern
-		maps.Copy(w.releases, f.Releases)
-	}
+	maps.Copy(w.releasesOf(f.Service), f.Releases)
 	if f.Deployment != nil {
 		w.deployments[f.Deployment.ID] = *f.Deployment
 		w.wrote = append(w.wrote, f.Deployment.State)
@@ -331,11 +381,15 @@ func (w *world) Lock(ctx context.Context, service, env string, rec catalog.LockR
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.holder != "" {
+	if w.holderOf(service) != "" {
 		return "", nil, fmt.Errorf("ops@somewhere has held it for 3 s: %w", catalog.ErrLocked)
 	}
-	w.holder, w.lost = rec.Deployment, make(chan struct{})
-	return w.holder, w.lost, nil
+	lost := make(chan struct{})
+	if service == "web" {
+		w.lost = lost
+	}
+	w.hold(service, rec.Deployment)
+	return rec.Deployment, lost, nil
 }
 
 func (w *world) Unlock(ctx context.Context, service, env, session string) error {
@@ -344,8 +398,8 @@ func (w *world) Unlock(ctx context.Context, service, env, session string) error 
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.holder == session {
-		w.holder = ""
+	if w.holderOf(service) == session {
+		w.hold(service, "")
 	}
 	return nil
 }
@@ -360,8 +414,8 @@ func (w *world) breakLock() {
 	}
 }
 
-func (w *world) holds(session string) error {
-	if session == "" || w.holder != session {
+func (w *world) holds(service, session string) error {
+	if session == "" || w.holderOf(service) != session {
 		return fmt.Errorf("write: %w", catalog.ErrLockLost)
 	}
 	return nil
@@ -373,7 +427,7 @@ func (w *world) PutDeployment(ctx context.Context, d catalog.Deployment, session
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.holds(session); err != nil {
+	if err := w.holds(d.Service, session); err != nil {
 		return err
 	}
 	parsed, err := catalog.ParseDeployment(d.Encode()) // only what JSON keeps survives
@@ -390,7 +444,7 @@ func (w *world) Deployments(ctx context.Context, service, env string) ([]catalog
 	defer w.mu.Unlock()
 	var all []catalog.Deployment
 	for _, id := range slices.Sorted(maps.Keys(w.deployments)) {
-		if d := w.deployments[id]; env == "" || d.Environment == env {
+		if d := w.deployments[id]; d.Service == service && (env == "" || d.Environment == env) {
 			all = append(all, d)
 		}
 	}
@@ -403,10 +457,10 @@ func (w *world) PutRelease(ctx context.Context, service string, t catalog.Target
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.holds(session); err != nil {
+	if err := w.holds(service, session); err != nil {
 		return err
 	}
-	w.releases[t] = r
+	w.releasesOf(service)[t] = r
 	return nil
 }
 
@@ -416,8 +470,8 @@ func (w *world) DeleteRelease(ctx context.Context, service string, t catalog.Tar
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.releases, t)
-	return w.holds(session)
+	delete(w.releasesOf(service), t)
+	return w.holds(service, session)
 }
 
 func (w *world) UpdateServiceConfig(ctx context.Context, service string, change func(catalog.ServiceConfig) catalog.ServiceConfig) error {
@@ -426,6 +480,13 @@ func (w *world) UpdateServiceConfig(ctx context.Context, service string, change 
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if service != "web" {
+		if w.others == nil {
+			w.others = map[string]catalog.ServiceConfig{}
+		}
+		w.others[service] = change(w.others[service])
+		return nil
+	}
 	if c := change(w.config); string(w.config.Encode()) != string(c.Encode()) {
 		w.config = c
 		w.configs++
@@ -451,8 +512,11 @@ func (w *world) Target(ctx context.Context, router catalog.RouterRecord, service
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	view := fleet.TargetView{InFlight: w.inFlight[t], Applied: router.Applied}
-	for _, i := range w.instances() {
-		held, recorded := w.releases[t]
+	if w.counted != nil {
+		view.Traffic = w.counted(t)
+	}
+	for _, i := range w.instancesOf(service) {
+		held, recorded := w.releasesOf(service)[t]
 		if i.Target == t && !w.blind[router.ID] && (!recorded || held.ID == i.Release) {
 			view.Routed++
 		}
@@ -658,7 +722,7 @@ func (e engine) Wait(ctx context.Context, id string) (code int, err error) {
 	if err := e.before(ctx, "wait", id); err != nil {
 		return 0, err
 	}
-	return code, e.with(id, func(c *catalog.Container) { code = c.ExitCode })
+	return code, e.with(id, func(c *catalog.Container) { code = max(c.ExitCode, e.exits[c.Name]) })
 }
 
 func (e engine) Rename(ctx context.Context, id, name string) error {

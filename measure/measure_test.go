@@ -220,7 +220,7 @@ func TestWhatFailsAndWhenItIsRestored(t *testing.T) {
 			catalog.FlipRecord{},
 			catalog.AliasValue{},
 			1,
-			failures{"1": 104},
+			failures{"1": 100},
 		},
 		"in place, the outage is met": {
 			[]catalog.Deployment{

@@ -34,6 +34,7 @@ type Options struct {
 	Announcer Announcer // nil announces nothing
 	Silent    bool      // Consul was found silent already: the start waits for it no longer
 	Roster    Roster    // nil refuses flips that wait for the fleet
+	Records   Records   // nil measures no deployments
 
 	Preview        []netip.Prefix // may see targets no alias points at; nil for DefaultPreview, empty for nobody
 	FlipFrom       []netip.Prefix // may flip through the admin API; nil for DefaultFlipFrom, empty for nobody
@@ -91,6 +92,7 @@ type Router struct {
 	engine   *netEngine
 	announce *announcer
 	fleet    *fleet.Client
+	measures *measures
 	proxy    http.Handler
 	admin    http.Handler
 	tcp      *TCPServer
@@ -127,6 +129,9 @@ func New(opt Options) (*Router, error) {
 	r.tcp = newTCPServer(r, meters)
 	r.announce = newAnnouncer(opt)
 	r.fleet = fleet.NewClient(opt.Logger.Named("fleet"))
+	if r.measures, err = newMeasures(opt, r.dispatch.table.Load); err != nil {
+		return nil, fmt.Errorf("register the measures of deployments: %w", err)
+	}
 	page := newPage(r)
 	r.proxy = &front{dispatch: r.dispatch, engine: r.engine, trusted: opt.TrustedProxies, answers: answers, page: page, watchers: watchersOf(opt)}
 	r.admin = addressed(opt.ID, newAdmin(r, page))
@@ -182,6 +187,7 @@ func (r *Router) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { r.announce.run(inner); return nil })
 	group.Go(func() error { r.endHolds(inner); return nil })
+	group.Go(func() error { r.measures.run(inner); return nil })
 	err := group.Wait()
 	if ctx.Err() != nil {
 		return nil

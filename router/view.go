@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/measure"
 )
 
 // serviceView is a service as the admin API and the catalogue page show it.
@@ -25,6 +26,7 @@ type serviceView struct {
 	Aliases     []aliasView        `json:"aliases"`
 	Targets     []targetView       `json:"targets"`
 	Problems    []catalog.Problem  `json:"problems"`
+	Measures    []measure.Keys     `json:"measures,omitempty"` // of its deployments, by environment; for preview networks only
 }
 
 type flipView struct {
@@ -66,6 +68,7 @@ type viewer struct {
 	ledger   *ledger
 	problems func() map[string][]catalog.Problem // by service; gathered when first asked
 	uris     uris
+	measures *measures
 	public   bool      // leave out what only preview networks may see
 	now      time.Time // as claims see it
 }
@@ -74,7 +77,7 @@ type viewer struct {
 func (r *Router) viewer(t *Table, req *http.Request) viewer {
 	client := networks(r.opt.TrustedProxies).clientOf(req)
 	return viewer{
-		table: t, ledger: r.ledger, uris: uris{domain: t.opt.Domain, proxy: r.opt.ProxyAddr},
+		table: t, ledger: r.ledger, measures: r.measures, uris: uris{domain: t.opt.Domain, proxy: r.opt.ProxyAddr},
 		problems: sync.OnceValue(func() map[string][]catalog.Problem { return problemsByService(r.problems(t)) }),
 		public:   !r.dispatch.preview.has(client), now: time.Now(),
 	}
@@ -98,6 +101,9 @@ func (v viewer) service(name string, s *catalog.Service) serviceView {
 		Default: s.DefaultAlias(), URI: v.uris.of(name, "", s.DefaultAlias()),
 		Routes: v.declared(name), TCP: v.table.tcpListing(name), Aliases: v.aliases(name, s), Targets: v.targets(name, s),
 		Problems: append([]catalog.Problem{}, v.problems()[name]...),
+	}
+	if !v.public {
+		view.Measures = v.measures.service(name)
 	}
 	return view
 }

@@ -125,6 +125,7 @@ func (f *routerFlags) run(ctx context.Context, store *consul.Store, stdout io.Wr
 	opt.Silent = silent
 	announcer := store.Announcer()
 	opt.Source, opt.Flipper, opt.Announcer, opt.Roster = store, store, announcer, store
+	opt.Records = store.Recorded()
 	file, err := f.state.fill(&opt, silent, log)
 	if err != nil {
 		return err

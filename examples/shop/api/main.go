@@ -1,6 +1,7 @@
 // Api is the part of the example that takes the requests. It says which release
 // it is and the how-manieth visitor you are, and knows its database only as
-// db:5432.
+// db:5432. Called with the word selftest it tries itself, and ends with 1 if it
+// does not do what it should.
 package main
 
 import (
@@ -15,27 +16,38 @@ import (
 	"time"
 )
 
-const database = "db:5432"
-
 func main() {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /health", health)
-	mux.HandleFunc("/", visit)
+	if len(os.Args) > 1 && os.Args[1] == "selftest" {
+		if err := selftest(); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
 	log.Printf("release %s answers on :8080", os.Getenv("RELEASE"))
-	log.Fatal(http.ListenAndServe(":8080", mux))
+	log.Fatal(http.ListenAndServe(":8080", routes("db:5432")))
+}
+
+// database is the host:port of one.
+type database string
+
+func routes(db database) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /health", db.health)
+	mux.HandleFunc("/", db.visit)
+	return mux
 }
 
 // health is well when the database answers.
-func health(w http.ResponseWriter, _ *http.Request) {
-	if _, err := ask("count"); err != nil {
+func (db database) health(w http.ResponseWriter, _ *http.Request) {
+	if _, err := db.ask("count"); err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "well")
 }
 
-func visit(w http.ResponseWriter, r *http.Request) {
-	visitors, err := ask("visit")
+func (db database) visit(w http.ResponseWriter, r *http.Request) {
+	visitors, err := db.ask("visit")
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
@@ -47,8 +59,8 @@ func visit(w http.ResponseWriter, r *http.Request) {
 }
 
 // ask sends the database one line and answers its line.
-func ask(command string) (string, error) {
-	conn, err := net.DialTimeout("tcp", database, time.Second)
+func (db database) ask(command string) (string, error) {
+	conn, err := net.DialTimeout("tcp", string(db), time.Second)
 	if err != nil {
 		return "", fmt.Errorf("reach the database: %w", err)
 	}
