@@ -141,8 +141,9 @@ func (d *Deployer) Abort(ctx context.Context, service, environment, reason strin
 		return record, true, err
 	}
 	said := catalog.Decision{By: d.opt.By, Reason: reason}
-	end := ending{catalog.Aborted, abortedBy(said).Error(), "reverted by who aborted it"}
-	return record, true, d.settle(inner, record, lock.session, end)
+	end := ending{state: catalog.Aborted, reason: abortedBy(said).Error(), note: "reverted by who aborted it"}
+	_, err = d.settle(inner, record, lock.session, end)
+	return record, true, err
 }
 
 func (d *Deployer) decide(ctx context.Context, record catalog.Deployment, verdict catalog.Verdict, reason string) error {

@@ -72,19 +72,22 @@ func (g *group) shift(ctx context.Context, to func(*run) move) error {
 	if err != nil {
 		return err
 	}
+	var there []int // whose alias was where it shall be
 	for n, r := range g.runs {
-		if moves[n].stays {
-			continue
+		switch {
+		case moves[n].stays:
+		case pointsAt(r.alias, moves[n].to):
+			there = append(there, n)
+		default:
+			r.record, r.index = moves[n].next, index
+			r.alias = catalog.Alias{Name: r.env.Name, Value: moves[n].to, Index: index}
+			r.entered("")
 		}
-		if pointsAt(r.alias, moves[n].to) {
-			if err := r.confirm(ctx, moves[n].next); err != nil {
-				return err
-			}
-			continue
+	}
+	for _, n := range there { // when all know what was flipped
+		if err := g.runs[n].confirm(ctx, moves[n].next); err != nil {
+			return err
 		}
-		r.record, r.index = moves[n].next, index
-		r.alias = catalog.Alias{Name: r.env.Name, Value: moves[n].to, Index: index}
-		r.entered("")
 	}
 	return nil
 }

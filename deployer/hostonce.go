@@ -7,6 +7,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"teal/catalog"
 )
 
 // followGrace is how long the last output of a container that has ended may take.
@@ -22,6 +24,9 @@ func (p *hostPlatform) once(ctx context.Context, w work, c PlannedContainer, out
 	if _, err := h.Pull(ctx, c.Image); err != nil {
 		return 0, fmt.Errorf("host %s: image %s can't be had there: %w", h.Name(), c.Image, err)
 	}
+	if err := removeLeft(ctx, h, c); err != nil {
+		return 0, fmt.Errorf("host %s: %w", h.Name(), err)
+	}
 	id, err := startOne(ctx, h, c.ContainerSpec)
 	if id != "" {
 		defer func() { err = errors.Join(err, removeOnce(ctx, h, id, c)) }()
@@ -31,6 +36,20 @@ func (p *hostPlatform) once(ctx context.Context, w work, c PlannedContainer, out
 	}
 	w.step(h.Name(), c.Name, "started")
 	return waitFollowing(ctx, h, id, out)
+}
+
+// removeLeft removes what a dead deployer left of the same.
+func removeLeft(ctx context.Context, h host, c PlannedContainer) error {
+	there, err := h.List(ctx, map[string]string{catalog.LabelService: c.Labels[catalog.LabelService], catalog.LabelTask: c.Labels[catalog.LabelTask]})
+	if err != nil {
+		return fmt.Errorf("look for an earlier %s: %w", c.Name, err)
+	}
+	for _, old := range there {
+		if old.Name == c.Name {
+			err = errors.Join(err, discard(ctx, h, old))
+		}
+	}
+	return err
 }
 
 // waitFollowing waits for a container's end while its output is copied.

@@ -24,12 +24,13 @@ type hostPlatform struct {
 }
 
 // platformOf is where the containers of an environment run whose hosts are known.
-func (d *Deployer) platformOf(env Environment) (platform, error) {
+// Of those that were left out the platform only tells.
+func (d *Deployer) platformOf(env Environment, left ...string) (platform, error) {
 	hosts, err := d.connect(env.Hosts)
 	if err != nil {
 		return nil, err
 	}
-	return &hostPlatform{Deployer: d, hosts: hosts, atLeast: env.AtLeast}, nil
+	return &hostPlatform{Deployer: d, hosts: hosts, left: left, atLeast: env.AtLeast}, nil
 }
 
 // recordedPlatform is where a record says that a deployment runs: those of its

@@ -59,7 +59,6 @@ func (g *group) resume(ctx context.Context) error {
 		if err := r.adopt(ctx); err != nil {
 			return err
 		}
-		r.index = r.alias.Index
 		return g.conclude(ctx)
 	}
 	return r.resumeByEnding(ctx)
@@ -68,13 +67,19 @@ func (g *group) resume(ctx context.Context) error {
 // resumeByEnding reverts what a dead deployer left before the flip: it can't be
 // told how far it was.
 func (r *run) resumeByEnding(ctx context.Context) error {
-	end := ending{catalog.Failed, fmt.Sprintf("its deployer died while %s", r.record.State), "reverted by `teal resume`"}
-	if err := r.settle(ctx, r.record, r.lock.session, end); err != nil {
+	end := ending{
+		state: catalog.Failed, reason: fmt.Sprintf("its deployer died while %s", r.record.State),
+		note: "reverted by `teal resume`", undo: r.undoDead,
+	}
+	stage := r.record.State
+	settled, err := r.settle(ctx, r.record, r.lock.session, end)
+	if err != nil {
 		return err
 	}
+	r.record = settled
 	return &Failure{
-		Stage: r.record.State, Outcome: catalog.Failed, Service: r.record.Service, Deployment: r.record.ID, BeforeFlip: true,
-		Reason: fmt.Sprintf("deployment %s: %s, before its flip, and is reverted; deploy again", r.record.ID, end.reason),
+		Stage: stage, Outcome: settled.State, Service: r.record.Service, Deployment: r.record.ID, BeforeFlip: settled.State != catalog.RolledBack,
+		Reason: fmt.Sprintf("deployment %s: %s, before its flip was through, and is reverted; deploy again", r.record.ID, end.reason),
 	}
 }
 
@@ -86,8 +91,10 @@ func (g *group) resumeApproval(ctx context.Context) error {
 	if len(r.record.Together) > 0 {
 		return fmt.Errorf("deployment %s goes together with that of %v, whose deployer is gone; deploy them again", r.record.ID, r.record.Together)
 	}
-	if err := r.adopt(ctx); err != nil {
+	if err := r.adopt(ctx); errors.Is(err, catalog.ErrMoved) {
 		return r.fail(ctx, err)
+	} else if err != nil {
+		return err
 	}
 	if err := r.awaitApproval(ctx); err != nil {
 		return r.end(ctx, err)
@@ -102,11 +109,17 @@ func (r *run) adopt(ctx context.Context) error {
 		return fmt.Errorf("read service %s: %w", r.record.Service, err)
 	}
 	r.env.Hosts = r.record.Hosts
-	if r.platform, err = r.platformOf(r.env); err != nil {
+	there, err := r.platformOf(r.env, r.record.Missed...)
+	if err != nil {
 		return err
 	}
+	r.platform = there
 	r.service, r.alias = service, service.Aliases[r.env.Name]
 	r.alias.Name = r.env.Name
+	if flip, ok := service.Flips[r.env.Name]; ok && flip.Deployment == r.record.ID {
+		r.alias.Value, r.alias.Index = flip.To, flip.Index // as it left it; somebody may have moved it since
+		r.index = flip.Index
+	}
 	before := r.record.State == catalog.AwaitingApproval
 	if before && r.alias.Value.String() != r.record.Previous.String() {
 		return fmt.Errorf("%s points at %s by now: %w", r.env.Name, orNothing(r.alias.Value), catalog.ErrMoved)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"teal/catalog"
 )
@@ -20,11 +21,12 @@ func (r *run) settleLeftovers(ctx context.Context, session string) error {
 			continue
 		}
 		died := fmt.Sprintf("its deployer died while %s", record.State)
-		end := ending{catalog.Failed, died, "reverted by the next run"}
+		end := ending{state: catalog.Failed, reason: died, note: "reverted by the next run"}
 		if record.State == catalog.AwaitingApproval {
-			end = ending{catalog.Superseded, "a later deployment took its place while it awaited approval", "reverted by the next run"}
+			end.state, end.reason = catalog.Superseded, "a later deployment took its place while it awaited approval"
 		}
-		if err := r.settle(ctx, record, session, end); err != nil {
+		end.undo = r.undoDead
+		if _, err := r.settle(ctx, record, session, end); err != nil {
 			return fmt.Errorf("settle deployment %s: %w", record.ID, err)
 		}
 	}
@@ -35,14 +37,30 @@ func (r *run) settleLeftovers(ctx context.Context, session string) error {
 type ending struct {
 	state        catalog.DeploymentState
 	reason, note string
+	// undo takes back the deployment's tasks and answers its record then; nil where
+	// nobody knows how.
+	undo func(ctx context.Context, p platform, record catalog.Deployment) catalog.Deployment
+}
+
+// undoDead takes back the tasks of a dead deployment as the file has them now. What
+// can't be taken back is noted.
+func (r *run) undoDead(ctx context.Context, p platform, record catalog.Deployment) catalog.Deployment {
+	dead := &run{Deployer: r.Deployer, spec: r.spec, env: r.env, request: r.request, platform: p, record: record, lock: r.lock}
+	dead.plan = PlanHost(r.spec, r.env, Placement{
+		Target: record.Target, Release: record.Release, Revision: record.Revision, Deployment: record.ID, Images: record.Images,
+	})
+	if err := dead.undoTasks(ctx); err != nil {
+		dead.note("deployment %s: %s", record.ID, err)
+	}
+	return dead.record
 }
 
 // settle finishes a deployment that is live, and reverts one that is not.
-func (d *Deployer) settle(ctx context.Context, record catalog.Deployment, session string, end ending) error {
+func (d *Deployer) settle(ctx context.Context, record catalog.Deployment, session string, end ending) (catalog.Deployment, error) {
 	p, unreachable := d.recordedPlatform(ctx, record.Hosts)
 	next, left, err := d.settled(ctx, p, record, session, end, unreachable)
 	if err != nil {
-		return err
+		return record, err
 	}
 	text := fmt.Sprintf("deployment %s: %s; it is now %s", record.ID, end.reason, next.State)
 	if left != nil {
@@ -50,7 +68,7 @@ func (d *Deployer) settle(ctx context.Context, record catalog.Deployment, sessio
 	}
 	d.tell(Event{Kind: Note, State: catalog.Pending, Service: record.Service, Text: text})
 	d.opt.Logger.Warn("settled a deployment whose deployer is gone", "deployment", record.ID, "was", record.State, "is", next.State, "error", left)
-	return d.opt.Store.PutDeployment(ctx, next, session)
+	return next, d.opt.Store.PutDeployment(ctx, next, session)
 }
 
 // settled decides by the state that the deployment was left in. The state after
@@ -58,18 +76,26 @@ func (d *Deployer) settle(ctx context.Context, record catalog.Deployment, sessio
 // not live, but for the part of its users that a canary gave it.
 func (d *Deployer) settled(ctx context.Context, p platform, record catalog.Deployment, session string, end ending, unreachable error) (next catalog.Deployment, left, err error) {
 	now := d.opt.Now()
-	switch record.State {
-	case catalog.Draining, catalog.Baking:
+	switch live := record.State == catalog.Draining || record.State == catalog.Baking; {
+	case live && end.state != catalog.Aborted:
 		left = errors.Join(unreachable, p.finish(ctx, record))
 		return record.Enter(catalog.Succeeded, now, end.reason+"; finished by the next run"), left, nil
-	case catalog.Flipping, catalog.RollingBack:
+	case live && len(irreversible(record)) > 0:
+		return next, nil, fmt.Errorf("what %s did can't be taken back, so deployment %s stays live; to go back all the same, use `teal rollback %s --environment %s --force`",
+			strings.Join(irreversible(record), " and "), record.ID, record.Service, record.Environment)
+	case live && record.Previous.IsZero():
+		return next, nil, fmt.Errorf("deployment %s is live, and there is no release to go back to", record.ID)
+	case live, record.State == catalog.Flipping, record.State == catalog.RollingBack:
 		moved, err := d.giveBack(ctx, record, session)
 		if err != nil {
 			return next, nil, err
 		}
-		if moved || record.State == catalog.RollingBack {
+		if moved || live || record.State == catalog.RollingBack {
 			end.state = catalog.RolledBack
 		}
+	}
+	if end.undo != nil && staged(record.State) {
+		record = end.undo(ctx, p, record)
 	}
 	left = d.revert(ctx, p, record, session, unreachable)
 	next = record.Enter(end.state, now, end.note)

@@ -46,6 +46,9 @@ func (g *group) perRun(do func(*run) error) []error {
 // the requests went to the new release, the old one serves with whatever the tasks
 // did already.
 func (r *run) mayGoBack(ctx context.Context) error {
+	if !r.alias.Value.Sends(r.record.Target) {
+		return nil // nobody was sent there
+	}
 	if r.record.Previous.IsZero() {
 		return errors.New("there is no release to go back to")
 	}

@@ -86,7 +86,7 @@ func TestMetricsSeesARollback(t *testing.T) {
 	flip := catalog.FlipRecord{From: catalog.PointTo(green), To: catalog.PointTo(blue), At: time.Now().Add(-4*time.Hour - 38*time.Minute)}
 	s.put("kv/teal/flips/web/production", string(flip.Encode()))
 	_, said := s.teal("metrics web")
-	require.Contains(t, said, "100 %    1 of 1 that users met")
+	require.Contains(t, said, "100 %   1 of 1 that users met")
 	require.Contains(t, said, "time to restore   20 min")
 }
 
