@@ -78,6 +78,7 @@ func TestRecordedReadsWhatHasChanged(t *testing.T) {
 	require.EqualValues(t, 3, asked, "whether something changed, the names, the records")
 	require.Len(t, of["web"], 2)
 	require.Len(t, of["api"], 1)
+	require.Len(t, of, 2)
 	require.Equal(t, catalog.Checking, of["api"][0].State)
 	require.Empty(t, of["api"][0].Hosts)
 	require.Empty(t, of["api"][0].Timeline[0].Note)
@@ -85,6 +86,9 @@ func TestRecordedReadsWhatHasChanged(t *testing.T) {
 
 	_, asked = read()
 	require.EqualValues(t, 1, asked, "nothing has changed")
+	of, err := r.Deployments(t.Context(), began.Add(time.Minute))
+	require.NoError(t, err)
+	require.Len(t, of["web"], 1, "time has gone on, nothing else has changed")
 
 	s.putKey(t, api, string(of["api"][0].Enter(catalog.Succeeded, began, "").Encode()))
 	s.putKey(t, web, "what has ended is not read again")
@@ -92,7 +96,7 @@ func TestRecordedReadsWhatHasChanged(t *testing.T) {
 	require.Equal(t, catalog.Succeeded, of["api"][0].State)
 	require.Len(t, of["web"], 2)
 
-	_, err := s.api.KV().Delete(web, nil)
+	_, err = s.api.KV().Delete(web, nil)
 	require.NoError(t, err)
 	of, _ = read()
 	require.Len(t, of["web"], 1)

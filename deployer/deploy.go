@@ -252,6 +252,9 @@ func (r *run) heading(state catalog.DeploymentState) string {
 	case catalog.AwaitingApproval:
 		return fmt.Sprintf("%s is ready and awaits somebody's word: `teal approve %s %s`, or `teal abort`", target, r.record.Service, r.env.Name)
 	case catalog.Flipping:
+		if part := r.record.Timeline[len(r.record.Timeline)-1].Note; part != "" {
+			return fmt.Sprintf("%s goes to %s", part, r.record.Target)
+		}
 		if !r.env.Coloured {
 			return fmt.Sprintf("%s is checked; keeping release %s", r.record.Target, r.record.Release)
 		}

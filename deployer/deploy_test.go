@@ -283,7 +283,6 @@ func TestFlipWhoseAnswerIsLost(t *testing.T) {
 	w := twoReleases(t)
 	w.on = func(op, _ string) error {
 		if op == "flip" {
-			w.on = nil
 			return errors.New("connection reset") // before it reached Consul
 		}
 		return nil
@@ -291,6 +290,7 @@ func TestFlipWhoseAnswerIsLost(t *testing.T) {
 	_, err := w.deployer().Deploy(t.Context(), request("good", "r3"))
 	require.ErrorContains(t, err, "connection reset")
 	assertLiveUntouched(t, w)
+	w.on = nil
 
 	lossy := &lossyFlip{world: w}
 	d := deployer.New(deployer.Options{Store: lossy, Connect: w.connect, Fleet: w, Poll: time.Millisecond})
@@ -303,8 +303,8 @@ func TestFlipWhoseAnswerIsLost(t *testing.T) {
 // lossyFlip flips and loses the answer.
 type lossyFlip struct{ *world }
 
-func (l *lossyFlip) Flip(ctx context.Context, f catalog.Flip) (uint64, error) {
-	if _, err := l.world.Flip(ctx, f); err != nil {
+func (l *lossyFlip) FlipTogether(ctx context.Context, flips []catalog.Flip) (uint64, error) {
+	if _, err := l.world.FlipTogether(ctx, flips); err != nil {
 		return 0, err
 	}
 	return 0, errors.New("connection reset")

@@ -44,7 +44,7 @@ func whyEnded(ctx context.Context, cause error) error {
 func (r *run) putBack(ctx context.Context) error {
 	ctx, done := bounded(ctx, cleanupTimeout)
 	defer done()
-	undone := r.undoTasks(ctx)
+	undone := r.undoUnlessLive(ctx)
 	return errors.Join(undone, r.revert(ctx, r.platform, r.record, r.lock.session, nil))
 }
 

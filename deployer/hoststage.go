@@ -44,6 +44,9 @@ func (i *pulledImages) on(ctx context.Context, w work, h host) error {
 			seen[image] = id
 			w.step(h.Name(), "", "pulled %s", image)
 		}
+		if want := w.record.Images[part.Name]; want != "" && !isPinned(want) && want != id {
+			return fmt.Errorf("image %s of part %s is %s there, and the release that is promoted runs %s; push the image to a registry that all hosts pull it from, and deploy it anew", image, part.Name, id, want)
+		}
 		if other := i.add(part.Name, id); other != id {
 			w.note("image %s is %s on %s and %s elsewhere; name images by digest, or keep them in a registry", image, id, h.Name(), other)
 		}

@@ -1,5 +1,7 @@
 package deployer
 
+import "slices"
+
 // Override is what an environment says otherwise than the file does in general.
 // What is nil it does not say.
 type Override struct {
@@ -16,6 +18,10 @@ type Override struct {
 func (s *Spec) in(env Environment) *Spec {
 	own := *s
 	own.apply(env.Override)
+	own.Parts = slices.Clone(s.Parts)
+	for n, part := range own.Parts {
+		own.Parts[n].Image = inRegistry(part.Image, part, env.Registry)
+	}
 	if !env.Coloured {
 		own.Canary = nil // there is no second colour to give a part of the requests
 	}

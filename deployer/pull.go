@@ -30,6 +30,9 @@ func (r *run) pull(ctx context.Context) error {
 			r.record.Images[part] = id
 		}
 	}
+	if err := r.required(ctx); err != nil { // again, as what is not pinned is known by now
+		return err
+	}
 	r.decide()
 	return nil
 }
@@ -54,6 +57,10 @@ func (r *run) pin(ctx context.Context) (map[string]string, error) {
 	var errs error
 	for _, part := range r.spec.Parts {
 		image := r.wanted(part)
+		if asked := r.request.Images[part.Name]; asked != "" && !isPinned(asked) {
+			pins[part.Name] = asked // the id that the image must have on every host
+			continue
+		}
 		if isPinned(image) {
 			pins[part.Name] = image
 			continue
@@ -83,7 +90,7 @@ func (r *run) pin(ctx context.Context) (map[string]string, error) {
 // registry.
 func (r *run) wanted(part Part) string {
 	image := part.Image
-	if asked := r.request.Images[part.Name]; asked != "" {
+	if asked := r.request.Images[part.Name]; isPinned(asked) {
 		image = asked
 	}
 	return inRegistry(image, part, r.env.Registry)

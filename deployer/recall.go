@@ -136,7 +136,7 @@ func (p *hostPlatform) narrow(to []keptOn, record catalog.Deployment) {
 func recallFrom(ctx context.Context, from keptOn, record catalog.Deployment) (recalled, error) {
 	base := baseName(record.Service, record.Target)
 	r := recalled{
-		spec: &Spec{Service: record.Service, Timeout: DefaultTimeout, Settle: DefaultSettle, Drain: DefaultDrain},
+		spec: &Spec{Service: record.Service},
 		plan: HostPlan{Network: base, NetworkLabels: targetLabels(record.Service, record.Target)},
 	}
 	for _, c := range from.containers {

@@ -49,7 +49,7 @@ func (r *run) undoDead(ctx context.Context, p platform, record catalog.Deploymen
 	dead.plan = PlanHost(r.spec, r.env, Placement{
 		Target: record.Target, Release: record.Release, Revision: record.Revision, Deployment: record.ID, Images: record.Images,
 	})
-	if err := dead.undoTasks(ctx); err != nil {
+	if err := dead.undoUnlessLive(ctx); err != nil {
 		dead.note("deployment %s: %s", record.ID, err)
 	}
 	return dead.record
@@ -94,8 +94,12 @@ func (d *Deployer) settled(ctx context.Context, p platform, record catalog.Deplo
 			end.state = catalog.RolledBack
 		}
 	}
-	if end.undo != nil && staged(record.State) {
+	switch {
+	case !staged(record.State) || len(record.Tasks) == 0:
+	case end.undo != nil:
 		record = end.undo(ctx, p, record)
+	default:
+		d.tell(Event{Kind: Note, State: catalog.Pending, Service: record.Service, Text: fmt.Sprintf("what the tasks of deployment %s did stays, as only its service file says how to undo it", record.ID)})
 	}
 	left = d.revert(ctx, p, record, session, unreachable)
 	next = record.Enter(end.state, now, end.note)

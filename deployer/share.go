@@ -3,7 +3,6 @@ package deployer
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"teal/catalog"
 )
@@ -41,8 +40,8 @@ func sharing(s *catalog.Service, environment string, percent int) (catalog.Alias
 	return alias, catalog.AliasValue{Shares: []catalog.Share{{Target: next, Weight: percent}, {Target: old, Weight: 100 - percent}}}, nil
 }
 
-// oldAndNew are the colour that has the requests and the one that gets a share; of
-// a split, the one whose release was recorded later is the new one.
+// oldAndNew are the colour that has the requests and the one that gets a share. Of
+// a split the first is the new one: so all of Teal writes them.
 func oldAndNew(s *catalog.Service, alias catalog.Alias, environment string) (old, next catalog.Target, err error) {
 	live := alias.Value.Live()
 	for _, t := range live {
@@ -54,8 +53,5 @@ func oldAndNew(s *catalog.Service, alias catalog.Alias, environment string) (old
 		next, err = alias.Value.Offline(environment)
 		return live[0], next, err
 	}
-	live = slices.SortedFunc(slices.Values(live), func(a, b catalog.Target) int {
-		return s.Releases[a].At.Compare(s.Releases[b].At)
-	})
-	return live[0], live[len(live)-1], nil
+	return live[1], live[0], nil
 }

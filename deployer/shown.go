@@ -1,7 +1,6 @@
 package deployer
 
 import (
-	"fmt"
 	"slices"
 
 	"teal/catalog"
@@ -27,7 +26,7 @@ func (r *run) showChecks(now reading, there []placed) {
 // checkEvent says how a check of an instance is, and of which container where that
 // is known.
 func checkEvent(i catalog.Instance, c catalog.CheckStatus, there []placed) Event {
-	e := Event{Kind: Step, Host: i.Node, Check: c.Name, Health: c.Status, Text: fmt.Sprintf("%s is %s", c.Name, c.Status)}
+	e := Event{Kind: Step, Host: i.Node, Check: c.Name, Health: c.Status, Text: string(c.Status)}
 	n := slices.IndexFunc(there, func(p placed) bool { return i.Container != "" && isOneOf(i, []catalog.Container{p.Container}) })
 	if n >= 0 {
 		e.Host, e.Container = there[n].place, there[n].Name

@@ -59,7 +59,7 @@ func (d *Deployer) sight(ctx context.Context, endpoint, service, environment str
 			s.Kept = append(s.Kept, c)
 		}
 	}
-	s.Containers = slices.DeleteFunc(s.Containers, isKept)
+	s.Containers = slices.DeleteFunc(s.Containers, func(c catalog.Container) bool { return isKept(c) || isShared(c) })
 	return s
 }
 

@@ -122,6 +122,23 @@ func (r *run) partNamed(name string) (Part, error) {
 	return r.spec.Parts[n], nil
 }
 
+// undoUnlessLive takes back the tasks of a deployment, unless somebody has sent users
+// to its release by hand: that lives with what they did.
+func (r *run) undoUnlessLive(ctx context.Context) error {
+	if len(r.record.Tasks) == 0 {
+		return nil
+	}
+	service, err := r.opt.Store.Service(ctx, r.record.Service)
+	if err != nil {
+		return fmt.Errorf("read service %s, to undo its tasks: %w", r.record.Service, err)
+	}
+	if r.record.Target.Colour != "" && service.Aliases[r.record.Environment].Value.Sends(r.record.Target) {
+		r.note("what the tasks did stays, as %s points at %s", r.record.Environment, r.record.Target)
+		return nil
+	}
+	return r.undoTasks(ctx)
+}
+
 // undoTasks takes back the tasks that the deployment has begun, the last first.
 // It is which could not be.
 func (r *run) undoTasks(ctx context.Context) error {

@@ -89,6 +89,10 @@ func (s *fleetShop) leftContainers(h *fleetHost, explained map[string]catalog.Re
 		name := strings.TrimPrefix(c.Names[0], "/")
 		release, ok := explained[targetOf(c.Labels)]
 		switch {
+		case strings.HasSuffix(name, ".kept-"+c.Labels[catalog.LabelDeployment]):
+			if c.State == container.StateRunning {
+				found = append(found, fmt.Sprintf("%s: container %s of a release that is only kept runs", h.name, name))
+			}
 		case strings.HasSuffix(name, ".previous"):
 			found = append(found, fmt.Sprintf("%s: container %s was put aside", h.name, name))
 		case c.Labels[catalog.LabelScope] == catalog.ScopeShared:

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -35,8 +36,11 @@ type fleetShop struct {
 	w    *fleetWorld
 	name string
 	file string
-	wire *forwarder
-	load *fleetLoad // nil until startLoad
+	// plain is a service file that asks for nothing that can be left out.
+	plain    string
+	replicas int // on each host
+	wire     *forwarder
+	load     *fleetLoad // nil until startLoad
 	// engines are the wires to the hosts' engines, of a shop that has some of its
 	// own.
 	engines []*forwarder
@@ -46,6 +50,7 @@ type fleetShop struct {
 // lines come with the indentation that they have below what they belong to.
 type shopFileOptions struct {
 	hosts        []string // endpoints; the fleet's unless set
+	replicas     int      // on each host; the constant unless set
 	teal         []string // below x-teal
 	production   []string // below environments.production
 	environments []string // below environments, beside production
@@ -56,7 +61,11 @@ type shopFileOptions struct {
 // the test has ended.
 func (w *fleetWorld) newShop(t *testing.T, name string, o shopFileOptions) *fleetShop {
 	t.Helper()
-	s := &fleetShop{t: t, w: w, name: name, file: w.shopFile(t, name, o), wire: newForwarder(t, w.consul.Addr)}
+	o.replicas = cmp.Or(o.replicas, replicas)
+	s := &fleetShop{
+		t: t, w: w, name: name, replicas: o.replicas, wire: newForwarder(t, w.consul.Addr),
+		file: w.shopFile(t, name, o), plain: w.shopFile(t, name, shopFileOptions{hosts: o.hosts, replicas: o.replicas}),
+	}
 	t.Cleanup(s.remove)
 	return s
 }
@@ -76,7 +85,11 @@ func (w *fleetWorld) newWiredShop(t *testing.T, name string, o shopFileOptions) 
 	return s
 }
 
-// shopFile writes a service file of the example. RELEASE is what it deploys.
+// instances is how many of the shop a whole release has.
+func (s *fleetShop) instances() int { return fleetSize * s.replicas }
+
+// shopFile writes a service file of the example. RELEASE is what it deploys, from
+// REGISTRY.
 func (w *fleetWorld) shopFile(t *testing.T, name string, o shopFileOptions) string {
 	t.Helper()
 	if o.hosts == nil {
@@ -108,7 +121,7 @@ services:
     production:
       hosts: %s
       replicas: %d
-%s%s`, name, w.registry, w.registry, indented(2, o.parts), indented(2, o.teal), hosts, replicas,
+%s%s`, name, w.registry, w.registry, indented(2, o.parts), indented(2, o.teal), hosts, cmp.Or(o.replicas, replicas),
 		indented(6, o.production), indented(4, o.environments)))
 }
 
@@ -140,33 +153,36 @@ func (s *fleetShop) remove() {
 // run runs a teal command on the shop's own wire to Consul.
 func (s *fleetShop) run(env []string, args ...string) result {
 	s.t.Helper()
-	return runTeal(s.t, s.w.env(s.wire, env...), args...)
+	return runTeal(s.t, s.env(env...), args...)
+}
+
+// env is the environment of the shop's teal commands.
+func (s *fleetShop) env(more ...string) []string {
+	return s.w.env(s.wire, append(more, "REGISTRY="+s.w.registry)...)
 }
 
 // deploy runs `teal deploy` of a release once.
 func (s *fleetShop) deploy(release string, args ...string) result {
 	s.t.Helper()
-	return s.run([]string{"RELEASE=" + release}, append([]string{"deploy", "--file", s.file}, args...)...)
+	return s.deployFile(s.file, release, args...)
+}
+
+// deployFile is deploy with another service file than the shop's.
+func (s *fleetShop) deployFile(file, release string, args ...string) result {
+	s.t.Helper()
+	return s.run([]string{"RELEASE=" + release}, append([]string{"deploy", "--file", file}, args...)...)
 }
 
 // mustDeploy is a deployment that has to succeed.
 func (s *fleetShop) mustDeploy(release string) {
 	s.t.Helper()
-	r := s.deploy(release)
-	require.Zero(s.t, r.code, r.out)
+	s.mustDeployFile(s.file, release)
 }
 
-// deployWhenFree is deploy, again and again while the lock is somebody's.
-func (s *fleetShop) deployWhenFree(release string) result {
+func (s *fleetShop) mustDeployFile(file, release string) {
 	s.t.Helper()
-	const busy = 6
-	for deadline := time.Now().Add(catalog.SessionAfterlife + patience); ; time.Sleep(250 * time.Millisecond) {
-		r := askTeal(s.t, s.w.env(s.wire, "RELEASE="+release), "deploy", "--file", s.file)
-		if r.code != busy || time.Now().After(deadline) {
-			s.t.Logf("deployed again\n%s", r.out)
-			return r
-		}
-	}
+	r := s.deployFile(file, release)
+	require.Zero(s.t, r.code, r.out)
 }
 
 // command is a teal command under way.
@@ -181,7 +197,7 @@ type command struct {
 func (s *fleetShop) begin(release string, args ...string) *command {
 	s.t.Helper()
 	c := &command{Cmd: exec.Command(teal(s.t), append([]string{"deploy", "--file", s.file}, args...)...), done: make(chan struct{})}
-	c.Env = s.w.env(s.wire, "RELEASE="+release)
+	c.Env = s.env("RELEASE=" + release)
 	c.Stdout, c.Stderr = &c.said, &c.said
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error, 1)
@@ -256,7 +272,7 @@ func (s *fleetShop) passing(release string) int {
 // history is what `teal history --json` tells, the newest first.
 func (s *fleetShop) history() []deployer.PastDeployment {
 	s.t.Helper()
-	r := askTeal(s.t, s.w.env(s.wire), "history", s.name, production, "-n", "100", "--json")
+	r := askTeal(s.t, s.env(), "history", s.name, production, "-n", "100", "--json")
 	require.Zero(s.t, r.code, r.out)
 	var past []deployer.PastDeployment
 	require.NoError(s.t, json.Unmarshal([]byte(r.out), &past))
@@ -317,10 +333,13 @@ func (s *fleetShop) answerOf(ctx context.Context, r *world) string {
 
 // fleetLoad is traffic through all routers.
 type fleetLoad struct {
-	t        *testing.T
-	loads    []*load.Load
-	stop     func()
-	forgiven int // failures
+	t         *testing.T
+	s         *fleetShop
+	perSecond int
+	loads     []*load.Load // at each router, those under way last
+	releases  []string     // that may answer; nil for any
+	stop      func()       // ends the traffic under way, requests included
+	forgiven  int          // failures
 }
 
 // startLoad puts traffic on the shop's stable URI at every router until the test
@@ -328,32 +347,34 @@ type fleetLoad struct {
 // may answer.
 func (s *fleetShop) startLoad(perSecond int) *fleetLoad {
 	s.t.Helper()
-	l := &fleetLoad{t: s.t}
-	ctx, cancel := context.WithCancel(s.t.Context())
-	done := make(chan struct{}, len(s.w.routers))
-	for _, r := range s.w.routers {
-		one := load.New(load.Options{URL: "http://" + s.name + ".localhost/", Addr: r.proxy, Workers: 4, PerSecond: perSecond})
-		l.loads = append(l.loads, one)
-		go func() { one.Run(ctx); done <- struct{}{} }()
-	}
-	ended := false
-	l.stop = func() {
-		cancel()
-		for range l.loads {
-			if !ended {
-				<-done
-			}
-		}
-		ended = true
-	}
-	s.t.Cleanup(l.stop)
+	l := &fleetLoad{t: s.t, s: s, perSecond: perSecond}
+	l.begin()
+	s.t.Cleanup(func() { l.stop() })
 	s.load = l
 	return l
 }
 
+func (l *fleetLoad) begin() {
+	ctx, cancel := context.WithCancel(l.t.Context())
+	var all sync.WaitGroup
+	for _, r := range l.s.w.routers {
+		one := load.New(load.Options{URL: "http://" + l.s.name + ".localhost/", Addr: r.proxy, Workers: 4, PerSecond: l.perSecond})
+		if l.releases != nil {
+			one.Expect(l.releases...)
+		}
+		l.loads = append(l.loads, one)
+		all.Go(func() { one.Run(ctx) })
+	}
+	l.stop = func() { cancel(); all.Wait() }
+}
+
+// running is the traffic under way.
+func (l *fleetLoad) running() []*load.Load { return l.loads[len(l.loads)-len(l.s.w.routers):] }
+
 // expect says which releases may answer from now on.
 func (l *fleetLoad) expect(releases ...string) {
-	for _, one := range l.loads {
+	l.releases = releases
+	for _, one := range l.running() {
 		one.Expect(releases...)
 	}
 }
@@ -362,7 +383,7 @@ func (l *fleetLoad) expect(releases ...string) {
 // failed but those forgiven.
 func (l *fleetLoad) settled(n int) {
 	l.t.Helper()
-	for _, one := range l.loads {
+	for _, one := range l.running() {
 		before := one.Tally().Requests
 		require.Eventually(l.t, func() bool { return one.Tally().Requests >= before+n }, patience, 5*time.Millisecond, "no requests come through")
 	}
@@ -370,13 +391,15 @@ func (l *fleetLoad) settled(n int) {
 	require.Equal(l.t, l.forgiven, count, "requests failed; the first: %s", example)
 }
 
-// forgive says that the requests that failed so far had to: their host was lost
-// with them.
+// forgive says that the requests that failed so far, or are under way and will,
+// had to: their host was lost with them. The traffic begins anew.
 func (l *fleetLoad) forgive() {
 	l.t.Helper()
+	l.stop()
 	count, example := l.failed()
 	l.t.Logf("%d requests failed with their host, the first: %s", count, example)
 	l.forgiven = count
+	l.begin()
 }
 
 // end stops the traffic, logs what came of it and holds that no request failed
@@ -385,7 +408,7 @@ func (l *fleetLoad) end() {
 	l.t.Helper()
 	l.stop()
 	for n, one := range l.loads {
-		l.t.Logf("router %d: %s", n+1, one.Tally())
+		l.t.Logf("router %d: %s", n%len(l.s.w.routers)+1, one.Tally())
 	}
 	count, example := l.failed()
 	require.Equal(l.t, l.forgiven, count, "requests failed; the first: %s", example)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type fleetWorld struct {
 	registry string   // host:port
 	routers  []*world // proxy and admin are each router's
 	wire     *forwarder
+	shops    atomic.Int32 // that were made for trials
 }
 
 // newFleetWorld starts a fleet that ends with t. Sub-tests may share it.

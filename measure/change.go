@@ -11,7 +11,7 @@ import (
 type change struct {
 	record catalog.Deployment
 	began  time.Time
-	looked time.Time // when it had the lock, and had read what its alias points at
+	locked time.Time // when it had the lock, and had read what its alias points at
 	met    time.Time // when the first users could meet it
 	live   time.Time // when all users got it
 	ended  time.Time
@@ -25,12 +25,12 @@ type change struct {
 // transaction, so its time is that of the flip: draining for the flip to all
 // users, and flipping again for each part of them that a canary gives it.
 func changeOf(d catalog.Deployment) *change {
-	c := &change{record: d, began: d.Timeline[0].At, looked: d.Timeline[0].At}
+	c := &change{record: d, began: d.Timeline[0].At, locked: d.Timeline[0].At}
 	flipping := false
 	for _, m := range d.Timeline {
 		switch {
 		case m.State == catalog.Locked:
-			c.looked = m.At
+			c.locked = m.At
 		case m.State == catalog.Starting && c.inPlace(), m.State == catalog.Flipping && flipping:
 			first(&c.met, m.At)
 		case m.State == catalog.Draining:

@@ -65,11 +65,10 @@ func (h History) left(c *change, later []*change) (left bool, at time.Time) {
 }
 
 // foundElsewhere tells whether a later deployment, as it began, found the alias
-// moved off a change. Without colours there is nowhere to move it.
+// moved off a change. The lock has deployments begin after the ones before.
 func foundElsewhere(c *change, reign []*change) bool {
 	for _, r := range reign {
-		found := r.record.Previous
-		if !found.IsZero() && r.looked.After(c.met) && !found.Sends(c.record.Target) && c.record.Target.Colour != "" {
+		if found := r.record.Previous; !found.IsZero() && !found.Sends(c.record.Target) {
 			return true
 		}
 	}
@@ -100,7 +99,7 @@ func (h History) flippedOff(c, successor *change) bool {
 // with no flip recorded, as somebody with curl does. Where the flip that is
 // recorded belongs to a deployment whose record is older than it, nothing is said.
 func (h History) pointsElsewhere(c *change, later []*change) bool {
-	if c.record.Target.Colour == "" || h.Flip.At.IsZero() || h.Alias.IsZero() || h.Alias.Sends(c.record.Target) {
+	if h.Flip.At.IsZero() || h.Alias.IsZero() || h.Alias.Sends(c.record.Target) {
 		return false
 	}
 	if by := h.Flip.Deployment; by == "" || by == c.record.ID {

@@ -50,7 +50,7 @@ func (h History) changes() []*change {
 		}
 	}
 	slices.SortFunc(list, func(a, b *change) int {
-		return cmp.Or(a.looked.Compare(b.looked), cmp.Compare(a.record.ID, b.record.ID))
+		return cmp.Or(a.locked.Compare(b.locked), cmp.Compare(a.record.ID, b.record.ID))
 	})
 	return list
 }

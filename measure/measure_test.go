@@ -141,6 +141,7 @@ func TestWhatFailsAndWhenItIsRestored(t *testing.T) {
 		return d
 	}
 	split := catalog.AliasValue{Shares: []catalog.Share{{Target: green, Weight: 10}, {Target: blue, Weight: 90}}}
+	partly := catalog.FlipRecord{From: catalog.PointTo(green), To: split, At: at(134)}
 	type failures = map[string]int
 	for name, c := range map[string]struct {
 		deployments []catalog.Deployment
@@ -203,6 +204,9 @@ func TestWhatFailsAndWhenItIsRestored(t *testing.T) {
 		"records are older than the alias":     {[]catalog.Deployment{first, second}, flip(green, blue, 204, "3"), catalog.PointTo(blue), 2, failures{}},
 		"a record is older than the alias":     {[]catalog.Deployment{first, second, record("3", blue, green, step{catalog.Locked, 200})}, flip(green, blue, 204, "3"), catalog.PointTo(blue), 2, failures{}},
 		"an alias of which no flip is known":   {[]catalog.Deployment{first, second}, catalog.FlipRecord{}, catalog.PointTo(blue), 2, failures{}},
+		"a part of it by `teal flip`":          {[]catalog.Deployment{first, second}, partly, split, 2, failures{}},
+		"an alias that was taken away":         {[]catalog.Deployment{first, second, good("3", blue, catalog.Target{}, 200)}, flip(green, blue, 204, "3"), catalog.PointTo(blue), 3, failures{}},
+		"the colour of an earlier one":         {[]catalog.Deployment{first, second, good("3", blue, green, 200)}, flip(blue, green, 300, ""), catalog.PointTo(green), 3, failures{"3": 96}},
 		"an older flip by hand":                {[]catalog.Deployment{first, second}, flip(green, blue, 50, ""), catalog.PointTo(green), 2, failures{}},
 		"one that waited for the lock is last": {[]catalog.Deployment{first, late(good("2", green, blue, 100), -50), good("3", blue, green, 200)}, flip(green, blue, 204, "3"), catalog.PointTo(blue), 3, failures{}},
 		"an earlier release is brought back": {
