@@ -25,12 +25,13 @@ func (g *group) conclude(ctx context.Context) error {
 		notes[n] = r.drain(ctx)
 		return nil
 	})
-	if err := g.bake(ctx); err != nil {
+	brokenOff, err := g.bake(ctx)
+	if err != nil {
 		return g.takeBack(ctx, err)
 	}
 	errs := make([]error, len(g.runs))
 	for n, r := range g.runs {
-		errs[n] = r.succeed(ctx, notes[n])
+		errs[n] = r.succeed(ctx, append(notes[n], brokenOff...))
 	}
 	return errors.Join(errs...)
 }
@@ -48,11 +49,15 @@ func (r *run) drain(ctx context.Context) []string {
 }
 
 // bake watches the new releases for the longest time that one of them asks for.
-// Its error is why they are to be taken back.
-func (g *group) bake(ctx context.Context) error {
+// Its error is why they are to be taken back. It answers why the watch ended early,
+// if it did.
+func (g *group) bake(ctx context.Context) ([]string, error) {
 	errs := g.each(ctx, func(ctx context.Context, r *run) error {
-		if r.spec.Bake == nil || ctx.Err() != nil {
+		if r.spec.Bake == nil {
 			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		if err := r.enter(ctx, catalog.Baking); err != nil {
 			r.note("the watch over the new release can't be recorded and is left out: %s", err)
@@ -63,14 +68,11 @@ func (g *group) bake(ctx context.Context) error {
 	err := errors.Join(errs...)
 	switch {
 	case err == nil && errors.Is(context.Cause(ctx), errAborted):
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	case err == nil, errors.Is(err, errUnwell), errors.Is(err, catalog.ErrMoved), errors.Is(err, errAborted):
-		return err
+		return nil, err
 	}
-	for _, r := range g.runs {
-		r.note("the watch over the new release was broken off: %s", err)
-	}
-	return nil
+	return []string{fmt.Sprintf("the watch over the new release was broken off: %s", firstLineOf(err))}, nil
 }
 
 // succeed removes what was put aside and records the success.

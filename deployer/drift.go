@@ -37,18 +37,19 @@ func (d Drift) String() string {
 	return fmt.Sprintf("%s on %s %s", d.Container, d.Host, what)
 }
 
-// drift looks at the hosts of an environment's deployments. unseen says which of
-// them could not be looked at, and why.
-func (d *Deployer) drift(ctx context.Context, s *catalog.Service, environment string, deployments []catalog.Deployment) (all []Drift, unseen []string) {
+// lookAround looks at the hosts of an environment's deployments, as long as somebody
+// who only asks would wait. unseen says which of them could not be looked at, and
+// why.
+func (d *Deployer) lookAround(ctx context.Context, service, environment string, deployments []catalog.Deployment) (seen []sighting, unseen []string) {
 	ctx, cancel := context.WithTimeout(ctx, glanceTimeout)
 	defer cancel()
-	seen := d.survey(ctx, recordedHosts(deployments), s.Name, environment)
+	seen = d.survey(ctx, recordedHosts(deployments), service, environment)
 	for _, one := range seen {
 		if one.Err != nil {
 			unseen = append(unseen, one.Err.Error())
 		}
 	}
-	return driftOf(s, environment, deployments, seen), unseen
+	return seen, unseen
 }
 
 // driftOf compares what hosts have with what is recorded, for the targets of an

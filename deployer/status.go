@@ -21,9 +21,18 @@ type Status struct {
 	Targets     []TargetStatus        `json:"targets"`
 	Routers     []RouterStatus        `json:"routers"`
 	Deployments []catalog.Deployment  `json:"deployments"` // the newest first
+	Kept        []KeptRelease         `json:"kept"`        // the newest first
 	Drift       []Drift               `json:"drift"`
 	// Unseen says which hosts could not be looked at for drift, and why.
 	Unseen []string `json:"unseen,omitempty"`
+}
+
+// KeptRelease is a release that hosts keep stopped, and that a rollback may go to.
+type KeptRelease struct {
+	Environment string   `json:"environment"`
+	Release     string   `json:"release"`
+	Deployment  string   `json:"deployment"` // that brought it
+	Hosts       []string `json:"hosts"`      // endpoints
 }
 
 // AliasStatus is an alias and who flipped it last.
@@ -69,8 +78,9 @@ func (d *Deployer) Status(ctx context.Context, service string) (Status, error) {
 			return Status{}, fmt.Errorf("read the deployments of %s to %s: %w", service, env, err)
 		}
 		status.Deployments = append(status.Deployments, all[max(0, len(all)-lastDeployments):]...)
-		drift, unseen := d.drift(ctx, s, env, all)
-		status.Drift, status.Unseen = append(status.Drift, drift...), append(status.Unseen, unseen...)
+		seen, unseen := d.lookAround(ctx, s.Name, env, all)
+		status.Drift, status.Unseen = append(status.Drift, driftOf(s, env, all, seen)...), append(status.Unseen, unseen...)
+		status.Kept = append(status.Kept, keptReleases(env, seen)...)
 	}
 	slices.SortFunc(status.Deployments, func(a, b catalog.Deployment) int { return strings.Compare(b.ID, a.ID) })
 	if len(status.Aliases)+len(status.Targets)+len(status.Deployments) == 0 {
@@ -82,7 +92,7 @@ func (d *Deployer) Status(ctx context.Context, service string) (Status, error) {
 // describeService is the part of a status that follows from one reading. It is
 // pure.
 func describeService(s *catalog.Service, routers []catalog.RouterRecord) Status {
-	status := Status{Service: s.Name, Config: s.Config, Drift: []Drift{}}
+	status := Status{Service: s.Name, Config: s.Config, Kept: []KeptRelease{}, Drift: []Drift{}}
 	newest := uint64(0)
 	for _, name := range aliasNames(s) {
 		alias, _ := s.Resolve(name)

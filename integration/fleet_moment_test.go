@@ -85,7 +85,7 @@ var moments = []moment{
 	{state: catalog.Testing, midst: "a task", file: tested, reached: runsATask},
 	{state: catalog.Testing, midst: "its smoke tests", file: tested, reached: hasRunTasks, rare: true},
 	{state: catalog.AwaitingApproval, file: approving, args: []string{"--wait-approval"}},
-	{state: catalog.AwaitingApproval, midst: "nobody's hands", file: approving, gone: true},
+	{state: catalog.AwaitingApproval, midst: "rest", file: approving, gone: true},
 	{state: catalog.Flipping},
 	{state: catalog.Flipping, within: 10 * time.Millisecond, rare: true},
 	{state: catalog.Flipping, note: "5 % of the requests", file: sharing},
@@ -212,7 +212,7 @@ func (h *harmed) again() {
 	if h.at.back {
 		file = h.plain // a release that does well
 	}
-	next := h.deployFile(file, second, "--wait", "60s")
+	next := h.deployFile(file, second, "--wait=60s")
 	if h.at.state == catalog.AwaitingApproval && next.code == exitAwaiting {
 		next = h.approveAndResume()
 	}
@@ -225,7 +225,7 @@ func (h *harmed) again() {
 func (h *harmed) approveAndResume() result {
 	h.t.Helper()
 	h.approve()
-	return h.run([]string{"RELEASE=" + second}, "resume", "--file", h.file, "--environment", production, "--wait", "60s")
+	return h.run([]string{"RELEASE=" + second}, "resume", "--file", h.file, "--environment", production, "--wait=60s")
 }
 
 func (s *fleetShop) approve() {
@@ -250,7 +250,7 @@ func (h *harmed) figures(next result) {
 func (s *fleetShop) isSound(live string) {
 	s.t.Helper()
 	require.Equal(s.t, live, s.liveRelease())
-	require.Eventually(s.t, func() bool { return s.passing(live) >= s.instances() }, patience, 100*time.Millisecond, "release %s is not whole", live)
+	require.Eventually(s.t, func() bool { return s.passing(live) >= s.whole() }, patience, 100*time.Millisecond, "release %s is not whole", live)
 	s.load.expect(live)
 	s.load.settled(50)
 	for _, record := range s.deployments() {

@@ -47,7 +47,7 @@ func TestFleetRollbackInTime(t *testing.T) {
 		running = append(running, s.timeRollback(s.other()))
 		l.settled(20)
 	}
-	for range times(1, 6) {
+	for range times(0, 6) {
 		s.stopStandby()
 		stopped = append(stopped, s.timeRollback(s.other()))
 		l.settled(20)

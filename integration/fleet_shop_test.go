@@ -85,8 +85,8 @@ func (w *fleetWorld) newWiredShop(t *testing.T, name string, o shopFileOptions) 
 	return s
 }
 
-// instances is how many of the shop a whole release has.
-func (s *fleetShop) instances() int { return fleetSize * s.replicas }
+// whole is how many instances a whole release of the shop has.
+func (s *fleetShop) whole() int { return fleetSize * s.replicas }
 
 // shopFile writes a service file of the example. RELEASE is what it deploys, from
 // REGISTRY.

@@ -72,7 +72,7 @@ func TestMeasuresAreReadOnceAMinute(t *testing.T) {
 		require.Zero(t, m.service("web")[0].Failing.Failed)
 		first := m.readAt()
 		require.NotZero(t, first)
-		require.Equal(t, 37*24*time.Hour, time.Now().Sub(records.asked[0]).Round(time.Minute))
+		require.Equal(t, 37*24*time.Hour, time.Since(records.asked[0]).Round(time.Minute))
 
 		records.err = errors.New("no Consul")
 		later(5 * time.Minute)

@@ -122,7 +122,7 @@ build in the other colour, checks it, and flips the alias.`,
 		routerCommand(g), registratorCommand(g),
 		buildCommand(), testCommand(), pushCommand(),
 		approveCommand(g), abortCommand(g), canaryCommand(g), verifyCommand(g), promoteCommand(g), pipelineCommand(g),
-		initCommand(), lintCommand(), planCommand(g), historyCommand(g), metricsCommand(g), lockCommand(g), pruneCommand(g),
+		initCommand(), lintCommand(), planCommand(g), historyCommand(g), logsCommand(g), metricsCommand(g), lockCommand(g), pruneCommand(g),
 		demoCommand(g), devCommand(g), sampleCommand(),
 	)
 	argsAsUsage(root)

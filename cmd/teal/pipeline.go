@@ -311,7 +311,7 @@ func (p *pipeline) prune(ctx context.Context) error {
 		if environment == "" {
 			continue
 		}
-		pruned, err := p.dep.Prune(ctx, deployer.PruneRequest{Service: p.source.spec.Service, Environment: environment, Keep: keptDeployments})
+		pruned, err := p.dep.Prune(ctx, deployer.PruneRequest{Service: p.source.spec.Service, Environment: environment})
 		if err != nil {
 			return err
 		}

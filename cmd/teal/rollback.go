@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"teal/catalog"
@@ -8,23 +10,30 @@ import (
 )
 
 func rollbackCommand(g *globals) *cobra.Command {
-	var environment string
-	var force bool
+	var req deployer.RollbackRequest
 	cmd := &cobra.Command{
-		Use:   "rollback SERVICE",
-		Short: "Point an environment back at the standby colour",
+		Use:   "rollback SERVICE [RELEASE]",
+		Short: "Go back to the standby colour, or to an earlier release that is kept",
 		Long: `Rollback flips the environment's alias to the colour that was live before. It
 needs nothing but Consul: no lock, no pull. A standby that was stopped is
-started and checked first.`,
-		Example: "  teal rollback web\n  teal rollback web --environment integration",
-		Args:    cobra.ExactArgs(1),
+started and checked first.
+
+With a RELEASE it goes back to that one: to the standby as before, or to one that
+the hosts keep stopped, which "teal status" lists. That one is made again in the
+offline colour from what it was made from, checked and flipped to, as a deployment
+is; the command ends with 6 when somebody else is deploying.
+
+It ends with 0 when the release is live, and with 5 when it could not go back.`,
+		Example: "  teal rollback web\n  teal rollback web --environment integration\n  teal rollback web 1.4.0",
+		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := newProgress(cmd.OutOrStdout())
 			d, err := g.deployer(out.event)
 			if err != nil {
 				return err
 			}
-			done, err := d.Rollback(cmd.Context(), args[0], environment, force)
+			req.Service, req.Release = args[0], strings.Join(args[1:], "")
+			done, err := d.RollbackTo(cmd.Context(), req)
 			if err != nil {
 				return err
 			}
@@ -32,8 +41,11 @@ started and checked first.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&environment, "environment", "e", catalog.DefaultAlias, "what to roll back")
-	cmd.Flags().BoolVar(&force, "force", false, "go back even after a task that can't be taken back")
+	f := cmd.Flags()
+	f.StringVarP(&req.Environment, "environment", "e", catalog.DefaultAlias, "what to roll back")
+	f.BoolVar(&req.Force, "force", false, "go back even after a task that can't be taken back")
+	f.DurationVar(&req.WaitLock, "wait", 0, "with a RELEASE: how long to wait for a deployment that is under way (alone: 10m)")
+	f.Lookup("wait").NoOptDefVal = waitAsLong.String()
 	return cmd
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -14,30 +13,41 @@ import (
 )
 
 func statusCommand(g *globals) *cobra.Command {
-	var asJSON bool
+	var asJSON, watch bool
 	cmd := &cobra.Command{
-		Use:     "status SERVICE",
-		Short:   "Show what a service's aliases point at and how its instances are",
-		Example: "  teal status web\n  teal status web --json",
+		Use:   "status SERVICE",
+		Short: "Show what a service's aliases point at and how its instances are",
+		Long: `Status shows what a service's aliases point at, what its targets hold and how
+their instances are, which releases are kept to go back to, the routers, the last
+deployments, and containers that are not as recorded.
+
+With --watch it looks every second until Ctrl-C: in a terminal over what was there
+before, otherwise below it when something has changed.`,
+		Example: "  teal status web\n  teal status web -w\n  teal status web --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := g.deployer(nil)
 			if err != nil {
 				return err
 			}
-			status, err := d.Status(cmd.Context(), args[0])
-			if err != nil {
-				return err
+			look := func(out io.Writer) error {
+				status, err := d.Status(cmd.Context(), args[0])
+				switch {
+				case err != nil:
+					return err
+				case asJSON:
+					return writeJSON(out, status)
+				}
+				return printStatus(out, status)
 			}
-			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				return enc.Encode(status)
+			if watch {
+				return watchStatus(cmd.Context(), cmd.OutOrStdout(), watchPause, look)
 			}
-			return printStatus(cmd.OutOrStdout(), status)
+			return look(cmd.OutOrStdout())
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as JSON")
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "look every second until Ctrl-C")
 	return cmd
 }
 
@@ -60,6 +70,7 @@ func printStatus(out io.Writer, s deployer.Status) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d of %d\t%s\n", t.Target, release, state, t.Passing, len(t.Instances), strings.Join(t.Live, ", "))
 	}
 	printInstances(w, s)
+	printKept(w, s)
 	fmt.Fprintln(w, "\nROUTER\tREQUESTS AT\tUP TO DATE")
 	for _, r := range s.Routers {
 		fmt.Fprintf(w, "%s\t%s\t%t\n", r.ID, r.Proxy, r.Current)
@@ -73,6 +84,16 @@ func printStatus(out io.Writer, s deployer.Status) error {
 	}
 	printDrift(w, s)
 	return w.Flush()
+}
+
+// printKept says what could be gone back to besides the standby.
+func printKept(w io.Writer, s deployer.Status) {
+	if len(s.Kept) > 0 {
+		fmt.Fprintln(w, "\nKEPT\tENVIRONMENT\tDEPLOYMENT\tON")
+	}
+	for _, k := range s.Kept {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.Release, k.Environment, k.Deployment, strings.Join(k.Hosts, ", "))
+	}
 }
 
 // printDrift says which containers are not as recorded, a line each.
