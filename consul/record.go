@@ -49,6 +49,36 @@ func (s *Store) PutRelease(ctx context.Context, service string, t catalog.Target
 	return err
 }
 
+// StageRelease records what a target is about to hold instead of old, under the
+// environment's lock, if neither the alias nor the record has changed since they
+// were read; else the error wraps catalog.ErrMoved.
+func (s *Store) StageRelease(ctx context.Context, service string, t catalog.Target, old *catalog.Release, r catalog.Release, alias catalog.Alias, session string) error {
+	key := s.keys.Release(service, t)
+	write := step{
+		op:  api.KVTxnOp{Verb: api.KVCAS, Key: key, Value: r.Encode()},
+		why: fmt.Errorf("%w: what %s holds was changed meanwhile; look at `teal status %s` and try again", catalog.ErrMoved, t, service),
+	}
+	if old != nil {
+		write.op.Index = old.Index
+	}
+	_, err := s.commit(ctx, "record release "+key, []step{
+		s.holding(service, t.Environment, session), s.unmoved(service, t.Environment, alias), write,
+	})
+	return err
+}
+
+// unmoved is the step that fails when an alias is not as it was read.
+func (s *Store) unmoved(service, name string, alias catalog.Alias) step {
+	check := step{
+		op:  api.KVTxnOp{Verb: api.KVCheckNotExists, Key: s.keys.Alias(service, name)},
+		why: fmt.Errorf("%w: %s no longer is what it was when it was read (%s)", catalog.ErrMoved, name, alias.Value),
+	}
+	if alias.Index > 0 {
+		check.op.Verb, check.op.Index = api.KVCheckIndex, alias.Index
+	}
+	return check
+}
+
 // DeleteRelease forgets what a target holds, under the environment's lock.
 func (s *Store) DeleteRelease(ctx context.Context, service string, t catalog.Target, session string) error {
 	key := s.keys.Release(service, t)

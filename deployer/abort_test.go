@@ -1,7 +1,9 @@
 package deployer_test
 
 import (
+	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,19 +49,20 @@ func TestAbortOfADeploymentThatRuns(t *testing.T) {
 	assertLiveUntouched(t, w)
 }
 
-// dead leaves a deployment whose deployer died when it entered a state for the
-// given time.
+// dead leaves a deployment whose deployer died when it had entered a state.
 func (w *world) dead(t *testing.T, req deployer.Request, state catalog.DeploymentState) {
 	t.Helper()
-	died := false
-	w.on = func(op, arg string) error {
-		if died || op != "decision" && len(w.wrote) > 0 && w.in(state) {
-			died = true
+	ctx, stop := context.WithCancel(t.Context())
+	var died atomic.Bool
+	w.on = func(op, _ string) error {
+		if died.Load() || op != "decision" && w.in(state) {
+			died.Store(true)
+			stop()
 			return errKilled
 		}
 		return nil
 	}
-	_, err := w.deployer().Deploy(t.Context(), req)
+	_, err := w.deployer().Deploy(ctx, req)
 	require.Error(t, err)
 	w.bury()
 	require.Equal(t, state, w.last(t).State)

@@ -91,7 +91,11 @@ func (r *run) awaitPassing(ctx context.Context, settle time.Duration, shall func
 				return nil
 			}
 		}
-		if err := r.pause(ctx); err != nil {
+		rest := r.opt.Poll
+		if !since.IsZero() {
+			rest = min(rest, settle-r.opt.Now().Sub(since))
+		}
+		if err := sleep(ctx, max(rest, 0)); err != nil {
 			return err
 		}
 	}

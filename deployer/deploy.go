@@ -151,11 +151,11 @@ func (r *run) prepare(ctx context.Context, steps []step) error {
 // begin settles what dead deployers left and decides where to deploy to.
 func (r *run) begin(ctx context.Context) error {
 	name, env := r.spec.Service, r.env.Name
-	if err := r.settleLeftovers(ctx, r.lock.session); err != nil {
-		return fmt.Errorf("look for what earlier deployments of %s to %s left: %w", name, env, err)
-	}
 	if err := errors.Join(r.spec.Gates.missing(r.opt.Environ), r.missingFiles()); err != nil {
 		return err
+	}
+	if err := r.settleLeftovers(ctx, r.lock.session); err != nil {
+		return fmt.Errorf("look for what earlier deployments of %s to %s left: %w", name, env, err)
 	}
 	service, err := r.opt.Store.Service(ctx, name)
 	if err != nil {
@@ -165,12 +165,26 @@ func (r *run) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("choose the offline colour of %s: %w", name, err)
 	}
+	if err := otherUsers(service, target, env); err != nil {
+		return err
+	}
 	r.service, r.alias = service, alias
 	r.record.Target, r.record.Previous = target, alias.Value
 	if old, ok := service.Releases[target]; ok {
 		r.record.Replaces = &old
 	}
 	r.decide()
+	return nil
+}
+
+// otherUsers is that another alias leads to the target: its users would meet a
+// release that nobody has checked.
+func otherUsers(s *catalog.Service, target catalog.Target, environment string) error {
+	for _, name := range aliasNames(s) {
+		if a, _ := s.Resolve(name); name != environment && target.Colour != "" && a.Value.Sends(target) {
+			return fmt.Errorf("alias %s points at %s, which would be replaced; point it elsewhere first with `teal flip %s %s TARGET`", name, target, s.Name, name)
+		}
+	}
 	return nil
 }
 

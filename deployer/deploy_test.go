@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestFirstDeploymentMakesTheAlias(t *testing.T) {
 	require.Empty(t, w.holder, "the lock is let go")
 	require.Equal(t, []catalog.DeploymentState{
 		catalog.Locked, catalog.Pulling, catalog.Starting, catalog.Checking, catalog.Flipping, catalog.Draining, catalog.Succeeded,
-	}, w.wrote, "every state is recorded, in order")
+	}, slices.Compact(w.wrote), "every state is recorded, in order")
 	require.Equal(t, catalog.Pending, d.Timeline[0].State)
 	require.Len(t, d.Timeline, 8)
 	require.Equal(t, d, w.last(t))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,10 +31,33 @@ func (g *group) conclude(ctx context.Context) error {
 		return g.takeBack(ctx, err)
 	}
 	errs := make([]error, len(g.runs))
+	if err := g.stillThere(ctx); err != nil {
+		return g.takeBack(ctx, err)
+	}
 	for n, r := range g.runs {
 		errs[n] = r.succeed(ctx, append(notes[n], brokenOff...))
 	}
 	return errors.Join(errs...)
+}
+
+// stillThere is that somebody has taken an alias off a new release meanwhile, by
+// hand: that is no success.
+func (g *group) stillThere(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), catalog.ErrLockLost) {
+		return nil
+	}
+	ctx, done := bounded(ctx, 2*g.opt.Insist)
+	defer done()
+	for _, r := range g.runs {
+		service, err := r.opt.Store.Service(ctx, r.record.Service)
+		if err != nil {
+			continue // it was flipped; nobody has said otherwise
+		}
+		if alias, ok := service.Resolve(r.env.Name); ok && !alias.Value.Sends(r.record.Target) {
+			return fmt.Errorf("somebody else pointed %s at %s: %w", r.env.Name, alias.Value, catalog.ErrMoved)
+		}
+	}
+	return nil
 }
 
 // drain waits until the routers have the flip and the old release has no request
@@ -76,16 +100,22 @@ func (g *group) bake(ctx context.Context) ([]string, error) {
 }
 
 // succeed removes what was put aside and records the success.
-func (r *run) succeed(ctx context.Context, notes []string) error {
+func (r *run) succeed(ctx context.Context, waited []string) error {
+	notes := slices.Clone(waited)
 	if errors.Is(context.Cause(ctx), catalog.ErrLockLost) {
 		return r.afterFlip(context.Cause(ctx))
 	}
 	cleaning, done := bounded(ctx, cleanupTimeout)
 	defer done()
+	if err := r.keep(cleaning, r.record); errors.Is(err, catalog.ErrLockLost) {
+		return r.afterFlip(err) // what is there is somebody else's to deal with
+	}
 	if err := r.platform.finish(cleaning, r.record); err != nil {
 		notes = append(notes, fmt.Sprintf("some replaced containers could not be removed; the next deployment does: %s", err))
 	}
-	if err := r.restOld(cleaning); err != nil {
+	if len(waited) > 0 && r.env.StopStandby {
+		notes = append(notes, "the standby runs on, as it is not certain that nobody is served by it")
+	} else if err := r.restOld(cleaning); err != nil {
 		notes = append(notes, fmt.Sprintf("the standby could not be stopped and runs on: %s", err))
 	}
 	for _, n := range notes {
@@ -145,11 +175,16 @@ func (r *run) sendsTo(ctx context.Context, t catalog.Target) (bool, error) {
 	return false, nil
 }
 
-// afterFlip is a failure that left the new release live.
+// afterFlip is a failure that left the new release live, or with a part of the
+// requests.
 func (r *run) afterFlip(err error) error {
+	reason := fmt.Sprintf("release %s is live, but the deployment could not be finished; the next one does", r.record.Release)
+	if !pointsAt(r.alias, catalog.PointTo(r.record.Target)) {
+		reason = fmt.Sprintf("%s points at %s, and the deployment could not go on; the next one points it back at %s first", r.env.Name, r.alias.Value, orNothing(r.record.Previous))
+	}
 	return &Failure{
 		Stage: r.record.State, Outcome: catalog.Failed, Service: r.record.Service, Deployment: r.record.ID, Err: err,
-		Reason: fmt.Sprintf("release %s is live, but the deployment could not be finished; the next one does: %s", r.record.Release, err),
+		Reason: reason + ": " + err.Error(),
 	}
 }
 

@@ -79,6 +79,9 @@ func (x fields) checkUncoloured(env Environment) {
 	if env.Coloured {
 		return
 	}
+	if env.Approval != nil {
+		x["approval"].complain("%s asks for a word that comes too late: environment %s has no second colour, so its users meet the release while it is waited for; take out coloured: false, or the approval", x["approval"].name(), env.Name)
+	}
 	for _, key := range []string{"canary", "standby"} {
 		if f := x[key]; f.value != nil && !f.isNone() {
 			f.reader.warn(f.path, "%s does nothing, as environment %s has no second colour", f.name(), env.Name)

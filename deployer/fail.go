@@ -26,8 +26,9 @@ func (r *run) fail(ctx context.Context, cause error) error {
 		f.Leftover = errors.New("the lock is somebody else's now, so nothing was cleaned up; the next deployment reverts it")
 		return f
 	}
-	f.Leftover = r.putBack(ctx)
-	r.close(ctx, f)
+	if f.Leftover = r.putBack(ctx); !errors.Is(f.Leftover, errUnmarked) {
+		r.close(ctx, f)
+	}
 	return f
 }
 
@@ -42,9 +43,9 @@ func whyEnded(ctx context.Context, cause error) error {
 // putBack undoes the tasks that can be undone, then reverts the rest. It is why
 // not everything could be put back.
 func (r *run) putBack(ctx context.Context) error {
+	undone := r.undoUnlessLive(context.WithoutCancel(ctx)) // each task has its own time
 	ctx, done := bounded(ctx, cleanupTimeout)
 	defer done()
-	undone := r.undoUnlessLive(ctx)
 	return errors.Join(undone, r.revert(ctx, r.platform, r.record, r.lock.session, nil))
 }
 

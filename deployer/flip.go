@@ -66,6 +66,9 @@ func (g *group) shift(ctx context.Context, to func(*run) move) error {
 			return err
 		}
 		moves[n] = to(r) // again, as who guards the flip is read anew
+		if len(moves[n].guards) == 0 {
+			return fmt.Errorf("no instance of %s passes its checks: %w", moves[n].to, catalog.ErrUnhealthy)
+		}
 		flips = append(flips, r.flipTo(moves[n]))
 	}
 	index, err := g.commit(ctx, flips)

@@ -18,8 +18,9 @@ func (g *group) heedAll(ctx context.Context) (_ context.Context, ended func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wait sync.WaitGroup
 	for _, r := range g.runs {
+		id := r.record.ID // read here, as the record changes while this runs
 		wait.Go(func() {
-			if err := r.heed(ctx); err != nil {
+			if err := r.heed(ctx, id); err != nil {
 				cancel(err)
 			}
 		})
@@ -32,8 +33,8 @@ func (g *group) heedAll(ctx context.Context) (_ context.Context, ended func()) {
 
 // heed waits until somebody aborts the deployment; the error is who, and why. It
 // is nil when ctx ends first.
-func (r *run) heed(ctx context.Context) error {
-	id, service, env := r.record.ID, r.spec.Service, r.env.Name
+func (r *run) heed(ctx context.Context, id string) error {
+	service, env := r.spec.Service, r.env.Name
 	for {
 		if sleep(ctx, r.glance()) != nil {
 			return nil

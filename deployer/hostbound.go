@@ -42,8 +42,29 @@ func (b boundedHost) Info(ctx context.Context) (catalog.Machine, error) {
 	return within(ctx, hostGlance, b.Host.Info)
 }
 
+// List gives a host that answers at all more time than a glance: an engine looks at
+// its containers one by one, and at none while that is being started.
 func (b boundedHost) List(ctx context.Context, labels map[string]string) ([]catalog.Container, error) {
-	return within(ctx, hostGlance, func(ctx context.Context) ([]catalog.Container, error) { return b.Host.List(ctx, labels) })
+	if err := b.Ping(ctx); err != nil {
+		return nil, err
+	}
+	return within(ctx, hostAct, func(ctx context.Context) ([]catalog.Container, error) { return b.Host.List(ctx, labels) })
+}
+
+func (b boundedHost) Image(ctx context.Context, ref string) (catalog.Image, error) {
+	return within(ctx, hostGlance, func(ctx context.Context) (catalog.Image, error) { return b.Host.Image(ctx, ref) })
+}
+
+func (b boundedHost) Images(ctx context.Context, repository string) ([]catalog.Image, error) {
+	return within(ctx, hostGlance, func(ctx context.Context) ([]catalog.Image, error) { return b.Host.Images(ctx, repository) })
+}
+
+func (b boundedHost) RemoveImage(ctx context.Context, id string) error {
+	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.RemoveImage(ctx, id) })
+}
+
+func (b boundedHost) Describe(ctx context.Context, id string) (catalog.ContainerSpec, error) {
+	return within(ctx, hostAct, func(ctx context.Context) (catalog.ContainerSpec, error) { return b.Host.Describe(ctx, id) })
 }
 
 func (b boundedHost) Logs(ctx context.Context, id string, lines int) (string, error) {

@@ -20,6 +20,7 @@ type hostPlatform struct {
 	mu      sync.Mutex
 	hosts   []host   // that are used
 	left    []string // endpoints that were left out
+	dropped []host   // of those, the ones that answered at first
 	atLeast int      // how many hosts must be used; 0 for all
 }
 
@@ -145,7 +146,7 @@ func (p *hostPlatform) drop(w work, gone map[string]error) error {
 	p.hosts = slices.DeleteFunc(slices.Clone(p.hosts), func(h host) bool {
 		_, isGone := gone[h.endpoint]
 		if isGone {
-			p.left = append(p.left, h.endpoint)
+			p.left, p.dropped = append(p.left, h.endpoint), append(p.dropped, h)
 			w.note("host %s is left out, as it does not answer: %s", h.Name(), gone[h.endpoint])
 		}
 		return isGone

@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,9 +31,28 @@ func (p *hostPlatform) holds(ctx context.Context, record catalog.Deployment) (st
 
 // restore lets every host come to its end.
 func (p *hostPlatform) restore(ctx context.Context, record catalog.Deployment) error {
+	p.restoreDropped(ctx, record)
 	return onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
 		return restore(ctx, h, record)
 	})
+}
+
+// restoreDropped tries those hosts once more that were left out on the way. What
+// stays there gets no requests, as it is of another release than is recorded, and
+// the next deployment to the host clears it away.
+func (p *hostPlatform) restoreDropped(ctx context.Context, record catalog.Deployment) {
+	p.mu.Lock()
+	dropped := slices.Clone(p.dropped)
+	p.mu.Unlock()
+	err := onEveryHost(ctx, dropped, func(ctx context.Context, h host) error {
+		if err := h.Ping(ctx); err != nil {
+			return err
+		}
+		return restore(ctx, h, record)
+	})
+	if err != nil {
+		p.tell(Event{Kind: Note, State: record.State, Service: record.Service, Text: fmt.Sprintf("a host that was left out is not put back: %s", err)})
+	}
 }
 
 func restore(ctx context.Context, h host, record catalog.Deployment) error {
@@ -43,27 +63,24 @@ func restore(ctx context.Context, h host, record catalog.Deployment) error {
 	cs := slices.DeleteFunc(slices.Clone(all), isKept)
 	var previous []catalog.Container
 	left := len(all) - len(cs) // what is kept needs the network too
+	var errs []error           // one that stays must not keep the others from coming back
 	for _, c := range cs {
 		switch {
 		case c.Labels[catalog.LabelDeployment] == record.ID:
-			if err := discard(ctx, h, c); err != nil {
-				return err
-			}
+			errs = append(errs, discard(ctx, h, c))
 		case strings.HasSuffix(c.Name, previousSuffix):
 			previous = append(previous, c)
 		default:
 			left++ // it was not reached yet when the deployment ended
 		}
 	}
-	if left+len(previous) == 0 {
+	if stays := errors.Join(errs...); left+len(previous) == 0 && stays == nil {
 		return h.RemoveNetwork(ctx, baseName(record.Service, record.Target))
 	}
 	for _, c := range previous {
-		if err := bringBack(ctx, h, c); err != nil {
-			return err
-		}
+		errs = append(errs, bringBack(ctx, h, c))
 	}
-	return restart(ctx, h, cs, record.ID)
+	return errors.Join(append(errs, restart(ctx, h, cs, record.ID))...)
 }
 
 func bringBack(ctx context.Context, h host, c catalog.Container) error {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"teal/catalog"
 )
 
@@ -173,10 +175,10 @@ func (p *hostPlatform) putAside(ctx context.Context, w work, h host, l leftovers
 		}
 		w.step(h.Name(), c.Name, "removed what an earlier deployment left")
 	}
-	for _, c := range slices.Backward(l.keep) { // who depends on others stops first
-		if err := h.Stop(ctx, c.ID, w.grace(c)); err != nil {
-			return fmt.Errorf("stop %s: %w", c.Name, err)
-		}
+	if err := stopParts(ctx, h, l.keep, w.grace); err != nil {
+		return err
+	}
+	for _, c := range l.keep {
 		if strings.HasSuffix(c.Name, previousSuffix) {
 			continue
 		}
@@ -184,6 +186,31 @@ func (p *hostPlatform) putAside(ctx context.Context, w work, h host, l leftovers
 			return fmt.Errorf("put %s aside: %w", c.Name, err)
 		}
 		w.step(h.Name(), c.Name, "stopped the standby and put it aside")
+	}
+	return nil
+}
+
+// stopParts stops containers, the oldest first in the list: all replicas of a part
+// at once, and who depends on others before them.
+func stopParts(ctx context.Context, h host, cs []catalog.Container, grace func(catalog.Container) time.Duration) error {
+	for end := len(cs); end > 0; {
+		begin := end - 1
+		for begin > 0 && cs[begin-1].Labels[catalog.LabelPart] == cs[end-1].Labels[catalog.LabelPart] {
+			begin--
+		}
+		group, ctx := errgroup.WithContext(ctx)
+		for _, c := range cs[begin:end] {
+			group.Go(func() error {
+				if err := h.Stop(ctx, c.ID, grace(c)); err != nil {
+					return fmt.Errorf("stop %s: %w", c.Name, err)
+				}
+				return nil
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		end = begin
 	}
 	return nil
 }

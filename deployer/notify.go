@@ -77,7 +77,7 @@ func (n Notify) wants(record catalog.Deployment, previous *catalog.Deployment) b
 	switch n.When {
 	case NotifyAlways:
 		return true
-	case NotifyChange:
+	case NotifyChange, "":
 		if record.State == catalog.AwaitingApproval {
 			return true // somebody has to do something
 		}

@@ -37,7 +37,7 @@ func TestWhoIsTold(t *testing.T) {
 		onChange, onFail, always bool
 	}{
 		{catalog.Pending, catalog.Succeeded, false, false, true},
-		{catalog.AwaitingApproval, catalog.Failed, false, false, true},
+		{catalog.AwaitingApproval, catalog.Failed, true, false, true},
 		{catalog.Succeeded, none, false, false, true},
 		{catalog.Succeeded, catalog.Succeeded, false, false, true},
 		{catalog.Succeeded, catalog.Failed, true, false, true},

@@ -77,6 +77,10 @@ func (s patientStore) PutRelease(ctx context.Context, service string, t catalog.
 	return s.insist(ctx, func() error { return s.Store.PutRelease(ctx, service, t, r, session) })
 }
 
+func (s patientStore) StageRelease(ctx context.Context, service string, t catalog.Target, old *catalog.Release, r catalog.Release, alias catalog.Alias, session string) error {
+	return s.insist(ctx, func() error { return s.Store.StageRelease(ctx, service, t, old, r, alias, session) })
+}
+
 func (s patientStore) DeleteRelease(ctx context.Context, service string, t catalog.Target, session string) error {
 	return s.insist(ctx, func() error { return s.Store.DeleteRelease(ctx, service, t, session) })
 }

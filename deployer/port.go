@@ -96,6 +96,10 @@ type Store interface {
 	Decide(ctx context.Context, service, environment, id string, d catalog.Decision) error
 	// Decision is the last word about a deployment; false when there is none.
 	Decision(ctx context.Context, service, environment, id string) (catalog.Decision, bool, error)
+	// StageRelease writes what a target is about to hold instead of old, nil for
+	// nothing, as long as the environment's alias is as it was read. It fails with
+	// catalog.ErrMoved when the alias or the record has changed.
+	StageRelease(ctx context.Context, service string, t catalog.Target, old *catalog.Release, r catalog.Release, alias catalog.Alias, session string) error
 	// PutRelease writes what a target holds.
 	PutRelease(ctx context.Context, service string, t catalog.Target, r catalog.Release, session string) error
 	// DeleteRelease forgets what a target holds.

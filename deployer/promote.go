@@ -14,8 +14,9 @@ import (
 // Promotion is the request that brings what is live in one environment to
 // another: the very same images, under the same name of the release. Where the
 // other environment has a registry of its own, they are copied there first, unless
-// it is a dry run.
-func (d *Deployer) Promotion(ctx context.Context, spec *Spec, from, to string, dryRun bool) (Request, error) {
+// it is a dry run. Where deployment is not empty, it must be the one that brought
+// what is live.
+func (d *Deployer) Promotion(ctx context.Context, spec *Spec, from, to, deployment string, dryRun bool) (Request, error) {
 	target, err := spec.Environment(to)
 	if err != nil {
 		return Request{}, err
@@ -30,6 +31,9 @@ func (d *Deployer) Promotion(ctx context.Context, spec *Spec, from, to string, d
 	release, err := liveRelease(s, from)
 	if err != nil {
 		return Request{}, fmt.Errorf("promote what is live in %s: %w", from, err)
+	}
+	if deployment != "" && release.Deployment != deployment {
+		return Request{}, fmt.Errorf("promote what is live in %s: that is release %s of deployment %s by now, and deployment %s was to be promoted", from, release.ID, orNone(release.Deployment), deployment)
 	}
 	req := Request{Spec: spec, Environment: to, Release: release.ID, Revision: release.Revision, From: from, Images: maps.Clone(release.Images)}
 	if err := d.describeSource(ctx, &req, from, release); err != nil {
@@ -72,7 +76,9 @@ func (d *Deployer) carry(ctx context.Context, req *Request, to Environment, dryR
 			continue
 		}
 		repository, _, _ := strings.Cut(goal, "@")
-		pinned, err := d.opt.Registry.Copy(ctx, image, repository+":"+req.Release)
+		pinned, err := within(ctx, hostPull, func(ctx context.Context) (string, error) {
+			return d.opt.Registry.Copy(ctx, image, repository+":"+req.Release)
+		})
 		if err != nil {
 			return fmt.Errorf("copy the image of part %s to the registry of %s: %w", part.Name, to.Name, err)
 		}

@@ -176,7 +176,7 @@ func TestPruneLeavesTheReleaseThatCouldNotBePutBack(t *testing.T) {
 	require.Error(t, err)
 	w.on = nil
 	require.Equal(t, catalog.Dirty, w.release(t, "blue-production").State)
-	require.Contains(t, w.names("b"), "(web-production-blue-web-1.previous=r1)")
+	require.Contains(t, w.names("b"), "web-production-blue-web-1.previous=r1")
 	require.Empty(t, w.prune(t, deployer.PruneRequest{Keep: 1}).Containers)
 }
 

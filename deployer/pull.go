@@ -51,24 +51,17 @@ func namesRegistry(image string) bool {
 // pin asks the registries what the parts' images are now, all at once. What is
 // pinned already, and what lies in no registry that its name tells, stays.
 func (r *run) pin(ctx context.Context) (map[string]string, error) {
-	pins := map[string]string{}
 	var mu sync.Mutex
 	var wait sync.WaitGroup
 	var errs error
+	var asking []func()
+	pins := r.pinned()
 	for _, part := range r.spec.Parts {
 		image := r.wanted(part)
-		if asked := r.request.Images[part.Name]; asked != "" && !isPinned(asked) {
-			pins[part.Name] = asked // the id that the image must have on every host
+		if pins[part.Name] != "" || r.opt.Registry == nil || !namesRegistry(image) {
 			continue
 		}
-		if isPinned(image) {
-			pins[part.Name] = image
-			continue
-		}
-		if r.opt.Registry == nil || !namesRegistry(image) {
-			continue
-		}
-		wait.Go(func() {
+		asking = append(asking, func() {
 			pinned, err := r.opt.Registry.Digest(ctx, image)
 			mu.Lock()
 			defer mu.Unlock()
@@ -82,8 +75,26 @@ func (r *run) pin(ctx context.Context) (map[string]string, error) {
 			}
 		})
 	}
+	for _, ask := range asking {
+		wait.Go(ask)
+	}
 	wait.Wait()
 	return pins, errs
+}
+
+// pinned are the images of which nobody need be asked: by digest, or by the id
+// that they must have on every host.
+func (r *run) pinned() map[string]string {
+	pins := map[string]string{}
+	for _, part := range r.spec.Parts {
+		image := r.wanted(part)
+		if asked := r.request.Images[part.Name]; asked != "" && !isPinned(asked) {
+			pins[part.Name] = asked
+		} else if isPinned(image) {
+			pins[part.Name] = image
+		}
+	}
+	return pins
 }
 
 // wanted is the image that a part is asked to run, in the environment's own

@@ -140,7 +140,9 @@ func recallFrom(ctx context.Context, from keptOn, record catalog.Deployment) (re
 		plan: HostPlan{Network: base, NetworkLabels: targetLabels(record.Service, record.Target)},
 	}
 	for _, c := range from.containers {
-		spec, err := from.host.Describe(ctx, c.ID)
+		spec, err := within(ctx, hostAct, func(ctx context.Context) (catalog.ContainerSpec, error) {
+			return from.host.Describe(ctx, c.ID)
+		})
 		if err != nil {
 			return r, fmt.Errorf("describe %s: %w", c.Name, err)
 		}

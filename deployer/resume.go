@@ -56,12 +56,24 @@ func (g *group) resume(ctx context.Context) error {
 	case catalog.AwaitingApproval:
 		return g.resumeApproval(ctx)
 	case catalog.Draining, catalog.Baking:
+		if r.request.Spec.Digest() != found.Spec {
+			r.withoutBake(found)
+		}
 		if err := r.adopt(ctx); err != nil {
 			return err
 		}
 		return g.conclude(ctx)
 	}
 	return r.resumeByEnding(ctx)
+}
+
+// withoutBake leaves the watch out: this file is not the one that says what to look
+// for.
+func (r *run) withoutBake(found catalog.Deployment) {
+	spec := *r.spec
+	spec.Bake = nil
+	r.spec = &spec
+	r.note("deployment %s was begun with another service file than %s is now, so it is finished without being watched", found.ID, r.spec.Path)
 }
 
 // resumeByEnding reverts what a dead deployer left before the flip: it can't be
@@ -102,6 +114,16 @@ func (g *group) resumeApproval(ctx context.Context) error {
 	return g.goLive(ctx)
 }
 
+// leftAt is the alias as the deployment's flip has left it; its index is 0 when
+// somebody else has flipped it since. It is pure.
+func leftAt(s *catalog.Service, record catalog.Deployment) catalog.Alias {
+	left := catalog.Alias{Name: record.Environment, Value: catalog.PointTo(record.Target)}
+	if flip := s.Flips[record.Environment]; flip.Deployment == record.ID {
+		left.Index = flip.Index
+	}
+	return left
+}
+
 // adopt takes up the deployment where another process left it.
 func (r *run) adopt(ctx context.Context) error {
 	service, err := r.opt.Store.Service(ctx, r.record.Service)
@@ -116,11 +138,11 @@ func (r *run) adopt(ctx context.Context) error {
 	r.platform = there
 	r.service, r.alias = service, service.Aliases[r.env.Name]
 	r.alias.Name = r.env.Name
-	if flip, ok := service.Flips[r.env.Name]; ok && flip.Deployment == r.record.ID {
-		r.alias.Value, r.alias.Index = flip.To, flip.Index // as it left it; somebody may have moved it since
-		r.index = flip.Index
-	}
 	before := r.record.State == catalog.AwaitingApproval
+	if !before && r.record.Target.Colour != "" {
+		r.alias = leftAt(service, r.record)
+		r.index = r.alias.Index
+	}
 	if before && r.alias.Value.String() != r.record.Previous.String() {
 		return fmt.Errorf("%s points at %s by now: %w", r.env.Name, orNothing(r.alias.Value), catalog.ErrMoved)
 	}

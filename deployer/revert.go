@@ -18,6 +18,10 @@ func staged(s catalog.DeploymentState) bool {
 	return false
 }
 
+// errUnmarked: what a target holds could not be recorded, so the deployment that
+// was to be reverted must not be recorded as ended. The next one tries again.
+var errUnmarked = errors.New("what is there could not be recorded; the next deployment tries again")
+
 // revert takes back what a deployment that is not live has done: its containers
 // go, those it put aside come back, and so does the record of the release. It
 // does all it can and answers what it could not do, with missing: why some places
@@ -28,16 +32,19 @@ func (d *Deployer) revert(ctx context.Context, p platform, record catalog.Deploy
 	}
 	service, err := d.opt.Store.Service(ctx, record.Service)
 	if err != nil {
-		return fmt.Errorf("read service %s: %w", record.Service, err)
+		return fmt.Errorf("%w: read service %s: %w", errUnmarked, record.Service, err)
 	}
-	live := record.Target.Colour != "" && service.Aliases[record.Environment].Value.Sends(record.Target)
+	live := record.Target.Colour != "" && isLive(service, record.Target)
 	if live {
-		if err := nothingStarted(ctx, p, record); err != nil {
+		if err := errors.Join(missing, nothingStarted(ctx, p, record)); err != nil {
 			return err
 		}
 	}
 	err = errors.Join(missing, p.restore(ctx, record))
-	return errors.Join(err, d.restoreRelease(ctx, record, session, err == nil, live))
+	if unmarked := d.restoreRelease(context.WithoutCancel(ctx), record, session, err == nil, live); unmarked != nil {
+		return errors.Join(err, fmt.Errorf("%w: %w", errUnmarked, unmarked))
+	}
+	return err
 }
 
 // nothingStarted refuses to revert a deployment whose containers somebody has

@@ -76,7 +76,13 @@ func (d *Deployer) settle(ctx context.Context, record catalog.Deployment, sessio
 // not live, but for the part of its users that a canary gave it.
 func (d *Deployer) settled(ctx context.Context, p platform, record catalog.Deployment, session string, end ending, unreachable error) (next catalog.Deployment, left, err error) {
 	now := d.opt.Now()
+	gone, err := d.leftByHand(ctx, record)
+	if err != nil {
+		return next, nil, err
+	}
 	switch live := record.State == catalog.Draining || record.State == catalog.Baking; {
+	case live && gone:
+		end.state, end.reason = catalog.RolledBack, end.reason+", and somebody has pointed the alias elsewhere since"
 	case live && end.state != catalog.Aborted:
 		left = errors.Join(unreachable, p.finish(ctx, record))
 		return record.Enter(catalog.Succeeded, now, end.reason+"; finished by the next run"), left, nil
@@ -93,6 +99,11 @@ func (d *Deployer) settled(ctx context.Context, p platform, record catalog.Deplo
 		if moved || live || record.State == catalog.RollingBack {
 			end.state = catalog.RolledBack
 		}
+		if still, err := d.stillLive(ctx, record); err != nil {
+			return next, nil, err
+		} else if still {
+			return next, nil, fmt.Errorf("somebody has pointed %s of %s by hand, and release %s still gets requests; point it elsewhere first, and try again", record.Environment, record.Service, record.Release)
+		}
 	}
 	switch {
 	case !staged(record.State) || len(record.Tasks) == 0:
@@ -102,9 +113,31 @@ func (d *Deployer) settled(ctx context.Context, p platform, record catalog.Deplo
 		d.tell(Event{Kind: Note, State: catalog.Pending, Service: record.Service, Text: fmt.Sprintf("what the tasks of deployment %s did stays, as only its service file says how to undo it", record.ID)})
 	}
 	left = d.revert(ctx, p, record, session, unreachable)
+	if errors.Is(left, errUnmarked) {
+		return next, nil, left
+	}
 	next = record.Enter(end.state, now, end.note)
 	next.Reason = end.reason
 	return next, left, nil
+}
+
+// leftByHand tells whether users were taken off the release of a deployment that
+// was flipped to.
+func (d *Deployer) leftByHand(ctx context.Context, record catalog.Deployment) (bool, error) {
+	if record.State != catalog.Draining && record.State != catalog.Baking || record.Target.Colour == "" {
+		return false, nil
+	}
+	still, err := d.stillLive(ctx, record)
+	return !still, err
+}
+
+// stillLive tells whether the environment's alias sends requests to the release.
+func (d *Deployer) stillLive(ctx context.Context, record catalog.Deployment) (bool, error) {
+	s, err := d.opt.Store.Service(ctx, record.Service)
+	if err != nil {
+		return false, fmt.Errorf("read service %s: %w", record.Service, err)
+	}
+	return record.Target.Colour != "" && s.Aliases[record.Environment].Value.Sends(record.Target), nil
 }
 
 // giveBack points an alias back that a canary, or an unfinished way back, left at

@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"teal/catalog"
@@ -12,31 +13,26 @@ import (
 // The release record goes first: from then on routers send nothing to what the
 // target held before, and what the target holds now is not taken for ready.
 func (r *run) stage(ctx context.Context) error {
-	if err := r.unmoved(ctx); err != nil {
-		return err
-	}
-	if err := r.opt.Store.PutRelease(ctx, r.record.Service, r.record.Target, r.release(catalog.Staging), r.lock.session); err != nil {
+	if err := r.claim(ctx); err != nil {
 		return fmt.Errorf("record that %s is being replaced: %w", r.record.Target, err)
-	}
-	// A rollback takes no lock. From the record on it is refused; one that came
-	// before it is seen here, before the colour it went to is stopped.
-	if err := r.unmoved(ctx); err != nil {
-		return err
 	}
 	r.vacate(ctx)
 	return r.platform.stage(ctx, r.work(), r.awaitBatch)
 }
 
-// unmoved tells whether the alias is still as it was when the target was chosen.
-func (r *run) unmoved(ctx context.Context) error {
-	service, err := r.opt.Store.Service(ctx, r.record.Service)
-	if err != nil {
-		return fmt.Errorf("read service %s: %w", r.record.Service, err)
+// claim makes the target this deployment's. A rollback takes no lock: one that
+// came before has moved the alias, and the claim fails; one that comes after is
+// refused by the record.
+func (r *run) claim(ctx context.Context) error {
+	err := r.opt.Store.StageRelease(ctx, r.record.Service, r.record.Target, r.record.Replaces, r.release(catalog.Staging), r.alias, r.lock.session)
+	if !errors.Is(err, catalog.ErrMoved) {
+		return err
 	}
-	if now := service.Aliases[r.env.Name]; now.Index != r.alias.Index {
-		return fmt.Errorf("%s points at %s by now: %w", r.env.Name, now.Value, catalog.ErrMoved)
+	service, unread := r.opt.Store.Service(ctx, r.record.Service)
+	if unread == nil && service.Releases[r.record.Target].Deployment == r.record.ID {
+		return nil // it went through, and its answer was lost
 	}
-	return nil
+	return err
 }
 
 // release is the record of what the deployment brings to its target.

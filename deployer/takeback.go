@@ -135,8 +135,9 @@ func (r *run) takenBack(ctx context.Context, cause error) error {
 		Reason: fmt.Sprintf("release %s was taken back, and %s points at %s again: %s", r.record.Release, r.env.Name, r.record.Previous, cause),
 	}
 	r.evidence(ctx, f)
-	f.Leftover = r.putBack(ctx)
-	r.close(ctx, f)
+	if f.Leftover = r.putBack(ctx); !errors.Is(f.Leftover, errUnmarked) {
+		r.close(ctx, f)
+	}
 	return f
 }
 

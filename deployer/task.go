@@ -153,8 +153,8 @@ func (r *run) undoTasks(ctx context.Context) error {
 			continue
 		}
 		if err := r.runTask(ctx, r.spec.Tasks[at], r.spec.Tasks[at].Undo); err != nil {
-			errs = append(errs, fmt.Errorf("undo %s: %w", begun.Name, err))
-			continue
+			// What came before it may need it to be undone first.
+			return errors.Join(append(errs, fmt.Errorf("undo %s, and what came before it: %w", begun.Name, err))...)
 		}
 		next := r.record
 		next.Tasks = slices.Clone(next.Tasks)

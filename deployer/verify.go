@@ -14,9 +14,10 @@ type Verified struct {
 	Environment string         `json:"environment"`
 	Target      catalog.Target `json:"target"`
 	Release     string         `json:"release"`
-	Passing     int            `json:"passing"` // instances
-	Routers     int            `json:"routers"` // that have applied every flip
-	Smoke       int            `json:"smoke"`   // tests that passed through the stable URI
+	Deployment  string         `json:"deployment,omitempty"` // that brought it
+	Passing     int            `json:"passing"`              // instances
+	Routers     int            `json:"routers"`              // that have applied every flip
+	Smoke       int            `json:"smoke"`                // tests that passed through the stable URI
 	// Problems is what is not as it should be, a sentence each.
 	Problems []string `json:"problems"`
 }
@@ -75,7 +76,7 @@ func (v *verification) live(s *catalog.Service) {
 	}
 	alias, _ := s.Resolve(v.Environment)
 	v.Target, _ = alias.Value.Single()
-	v.Verified.Release = release.ID
+	v.Verified.Release, v.Verified.Deployment = release.ID, release.Deployment
 	v.record = catalog.Deployment{Service: s.Name, Environment: v.Environment, Target: v.Target, Release: release.ID}
 	now := read(s, v.Target, release.ID, nil)
 	v.Passing, v.guards = len(now.passing), now.passing

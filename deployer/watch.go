@@ -52,6 +52,9 @@ type watch struct {
 
 func (w *watch) look(ctx context.Context) error {
 	now, err := w.run.look(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // which says nothing of the release
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnwell, err)
 	}

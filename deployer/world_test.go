@@ -451,6 +451,23 @@ func (w *world) Deployments(ctx context.Context, service, env string) ([]catalog
 	return all, ctx.Err()
 }
 
+func (w *world) StageRelease(ctx context.Context, service string, t catalog.Target, old *catalog.Release, r catalog.Release, alias catalog.Alias, session string) error {
+	if err := w.before(ctx, "release", string(r.State)); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.holds(service, session); err != nil {
+		return err
+	}
+	now, held := w.releasesOf(service)[t]
+	if w.aliases[aliasName(service, t.Environment)].Index != alias.Index || held != (old != nil) || held && now.State != old.State {
+		return fmt.Errorf("stage %s: %w", t, catalog.ErrMoved)
+	}
+	w.releasesOf(service)[t] = r
+	return nil
+}
+
 func (w *world) PutRelease(ctx context.Context, service string, t catalog.Target, r catalog.Release, session string) error {
 	if err := w.before(ctx, "release", string(r.State)); err != nil {
 		return err

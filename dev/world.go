@@ -114,7 +114,7 @@ func (w *World) wire() (err error) {
 	}
 	w.router, err = router.New(router.Options{
 		ID: "laptop", Domain: w.opt.Domain, ProxyAddr: w.proxy.Addr().String(), AdminURL: w.PageURL(), Version: w.opt.Version,
-		Source: w.consul, Flipper: w.consul, Announcer: w.announcer, Roster: w.consul, Logger: log.Named("router"),
+		Source: w.consul, Flipper: w.consul, Announcer: w.announcer, Roster: w.consul, Records: w.consul.Recorded(), Logger: log.Named("router"),
 	})
 	return err
 }

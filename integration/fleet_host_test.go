@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -94,6 +95,21 @@ func (h *fleetHost) start() {
 	h.consul.Restart()
 	h.awaitEngine()
 	h.startRegistrator()
+}
+
+// engineStart is how long an engine may take that comes back after a power cut: it
+// starts the containers that it had before it answers.
+const engineStart = 3 * time.Minute
+
+// awaitEngine waits until the engine answers.
+func (h *fleetHost) awaitEngine() {
+	h.t.Helper()
+	require.Eventually(h.t, func() bool {
+		ctx, done := context.WithTimeout(context.Background(), 5*time.Second)
+		defer done()
+		_, err := h.docker.Ping(ctx)
+		return err == nil
+	}, engineStart, fleetPoll, "the engine of %s does not answer", h.name)
 }
 
 // fleetProgram is the path of a program that make setup provides.

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -125,7 +126,7 @@ func (s *fleetShop) endOf(deployer *command, m moment) {
 	deployer.wait(s.t, ending)
 }
 
-// hasLost waits until a deployer has either ended or renewed its lock.
+// hasLost tells whether a deployer has lost its lock, or has ended.
 func (s *fleetShop) hasLost(deployer *command) bool {
 	s.t.Helper()
 	pair, _, err := s.w.consul.Client().KV().Get(catalog.NewKeys("").Lock(s.name, production), nil)
@@ -138,19 +139,17 @@ type hostPolicy struct {
 	name   string
 	lines  []string // below the environment
 	enough bool     // without one
-	// usual is the state at which one is lost each time.
-	usual catalog.DeploymentState
 }
 
 var hostPolicies = []hostPolicy{
-	{"all are needed", nil, false, catalog.Checking},
-	{"two will do", []string{"at_least: 2"}, true, catalog.Starting},
+	{"all are needed", nil, false},
+	{"two will do", []string{"at_least: 2"}, true},
 }
 
 // engineLosses are an engine that hangs for the deployer until that has ended, and
 // is back for the next.
 func (w *fleetWorld) engineLosses() []trial {
-	return losses("an engine hangs where ", func(t *testing.T, name string, m moment, p hostPolicy) {
+	return losses("an engine hangs where ", []catalog.DeploymentState{catalog.Checking, catalog.Starting}, func(t *testing.T, name string, m moment, p hostPolicy) {
 		s := w.newWiredShop(t, name, m.service())
 		h := s.harm(m, func(deployer *command) {
 			s.engines[1].hang()
@@ -166,28 +165,31 @@ func (w *fleetWorld) engineLosses() []trial {
 // instances, and comes back before the next deployment. Requests that were under
 // way there are lost; once Consul has noticed, no other is.
 func (w *fleetWorld) hostLosses() []trial {
-	return losses("a host has no power where ", func(t *testing.T, name string, m moment, p hostPolicy) {
+	return losses("a host has no power where ", []catalog.DeploymentState{catalog.Checking, ""}, func(t *testing.T, name string, m moment, p hostPolicy) {
 		s := w.newShop(t, name, m.service())
+		back := func() {}
+		t.Cleanup(func() { back() }) // the others need it whatever came of this
 		h := s.harm(m, func(deployer *command) {
 			w.stopHost(2)
+			back = sync.OnceFunc(func() { w.startHost(2); w.awaitBack(t, 2) })
 			w.awaitLost(t, 2)
 			s.load.forgive()
 			s.endOf(deployer, m)
 		})
 		h.cameThrough(p)
-		w.startHost(2)
-		w.awaitBack(t, 2)
+		back()
 		s.load.settled(20)
 		h.again()
 	})
 }
 
-// losses are a host that is lost, for each policy and state.
-func losses(kind string, try func(*testing.T, string, moment, hostPolicy)) []trial {
+// losses are a host that is lost, for each policy and state; each time for one
+// usual state of each policy.
+func losses(kind string, usual []catalog.DeploymentState, try func(*testing.T, string, moment, hostPolicy)) []trial {
 	var all []trial
-	for _, p := range hostPolicies {
+	for n, p := range hostPolicies {
 		for _, m := range states() {
-			m.rare = p.usual != m.state
+			m.rare = usual[n] != m.state
 			m.file.production = slices.Concat(p.lines, m.file.production)
 			all = append(all, trial{kind + p.name, m, func(t *testing.T, name string) { try(t, name, m, p) }})
 		}

@@ -165,16 +165,15 @@ func (s *fleetShop) leftRegistrations(explained map[string]catalog.Release) []st
 	return found
 }
 
-// leftKeys are locks, guards, halts, and requests to drain. Decisions are left
-// over once their deployment has ended.
+// leftKeys are locks, guards, halts, and requests to drain. Decisions go with the
+// record of their deployment.
 func (s *fleetShop) leftKeys() []string {
 	s.t.Helper()
 	keys := catalog.NewKeys("")
 	folders := []string{
 		strings.TrimSuffix(keys.Lock(s.name, ""), "/") + "/", keys.Guards() + s.name + "/", keys.Halts() + s.name + "/",
-		strings.TrimSuffix(keys.Decision(s.name, production, ""), "/") + "/",
 	}
-	var found []string
+	found := s.leftDecisions()
 	for _, folder := range folders {
 		for _, pair := range s.listKeys(folder) {
 			found = append(found, "key "+pair.Key)
@@ -185,6 +184,22 @@ func (s *fleetShop) leftKeys() []string {
 			if strings.Contains(pair.Key, s.name+"-") {
 				found = append(found, "key "+pair.Key)
 			}
+		}
+	}
+	return found
+}
+
+// leftDecisions are those about deployments that have no record.
+func (s *fleetShop) leftDecisions() []string {
+	s.t.Helper()
+	known := map[string]bool{}
+	for _, record := range s.deployments() {
+		known[catalog.NewKeys("").Decision(s.name, record.Environment, record.ID)] = true
+	}
+	var found []string
+	for _, pair := range s.listKeys(strings.TrimSuffix(catalog.NewKeys("").Decision(s.name, "", ""), "//") + "/") {
+		if !known[pair.Key] {
+			found = append(found, "key "+pair.Key)
 		}
 	}
 	return found

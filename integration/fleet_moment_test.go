@@ -124,7 +124,7 @@ func thorough() bool { return os.Getenv(longVariable) != "" }
 
 // abreast is how many services are deployed side by side. Most of a trial is
 // waiting for the lock of a dead deployer.
-const abreast = 7
+const abreast = 6
 
 // trial is something that is done to a deployment at a moment.
 type trial struct {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -27,9 +28,10 @@ import (
 //     itself, the registrator and the checks,
 //   - the settled time that the file asks for.
 //
-// Nothing is taken off for a drain, as there are no requests. What else the engines
-// do, above all stopping what the target held before, is in it and told beside it.
-// Nothing is asserted but that it can be measured: the figures are for reading.
+// Nothing is taken off for a drain, as there are no requests, nor for what else the
+// engines do. Stopping what the target held before, which from the third deployment
+// on is there, is told apart. Nothing is asserted but that it can be measured: the
+// figures are for reading, on a machine that does nothing else.
 func TestFleetOverhead(t *testing.T) {
 	w := newFleetWorld(t)
 	w.images(t, first, second)
@@ -41,16 +43,19 @@ func TestFleetOverhead(t *testing.T) {
 		o.hosts = append(o.hosts, e.endpoint)
 	}
 	s := w.newShop(t, shop+"-overhead", o)
-	var own, engine, cpu spans
+	var own, bare, cpu spans
 	for n := range times(3, 10) {
 		m := s.measure([]string{first, second}[n%2], engines)
 		t.Logf("deployment %d: %s", n+1, m)
+		for _, what := range engineWork(engines) {
+			t.Logf("  engines: %s", what)
+		}
 		s.logSteps()
-		own, engine, cpu = append(own, m.own()), append(engine, m.engine), append(cpu, m.cpu)
+		own, bare, cpu = append(own, m.own()), append(bare, m.bare()), append(cpu, m.cpu)
 		require.Positive(t, m.own())
 	}
 	t.Logf("overhead: %s", own)
-	t.Logf("  of which engines stop, pull, list and rename: %s", engine)
+	t.Logf("  less stopping what was there before: %s", bare)
 	t.Logf("processor time of the command: %s", cpu)
 }
 
@@ -62,17 +67,19 @@ type outlay struct {
 	took    time.Duration // of the command
 	start   time.Duration // engines create and start containers
 	passing time.Duration // from the last start until all instances pass
-	engine  time.Duration // engines do something else, and start nothing
+	stop    time.Duration // engines stop what was there before, and start nothing
 	cpu     time.Duration // of the command
 }
 
-// own is what is left.
-func (m outlay) own() time.Duration { return m.took - m.start - m.passing - settledTime }
+// own is what is left, and bare that without the stopping of containers, which
+// takes an engine as long as starting them.
+func (m outlay) own() time.Duration  { return m.took - m.start - m.passing - settledTime }
+func (m outlay) bare() time.Duration { return m.own() - m.stop }
 
 func (m outlay) String() string {
 	ms := time.Millisecond
-	return fmt.Sprintf("%s in all, %s to start containers, %s until they passed, %s settled; overhead %s, of which engines %s; processor %s",
-		m.took.Round(ms), m.start.Round(ms), m.passing.Round(ms), settledTime, m.own().Round(ms), m.engine.Round(ms), m.cpu.Round(ms))
+	return fmt.Sprintf("%s in all, %s to start containers, %s until they passed, %s settled; overhead %s, of which %s to stop containers; processor %s",
+		m.took.Round(ms), m.start.Round(ms), m.passing.Round(ms), settledTime, m.own().Round(ms), m.stop.Round(ms), m.cpu.Round(ms))
 }
 
 // measure deploys a release.
@@ -87,15 +94,16 @@ func (s *fleetShop) measure(release string, engines []*timedEngine) outlay {
 	r := c.wait(s.t, ending)
 	ended := time.Now()
 	require.Zero(s.t, r.code, r.out)
-	var starts, all []span
+	var starts, stops []span
 	for _, e := range engines {
-		starts, all = append(starts, e.started()...), append(all, e.all()...)
+		starts = append(starts, e.spans("POST containers create", "POST containers start")...)
+		stops = append(stops, e.spans("POST containers stop")...)
 	}
 	last := slices.MaxFunc(starts, func(a, b span) int { return a.to.Compare(b.to) }).to
 	return outlay{
 		took: ended.Sub(began), start: covered(starts), passing: max(0, (<-passed).Sub(last)),
-		engine: covered(all) - covered(starts),
-		cpu:    c.ProcessState.UserTime() + c.ProcessState.SystemTime(),
+		stop: covered(slices.Concat(starts, stops)) - covered(starts),
+		cpu:  c.ProcessState.UserTime() + c.ProcessState.SystemTime(),
 	}
 }
 
@@ -184,15 +192,45 @@ func newTimedEngine(t *testing.T, h *fleetHost) *timedEngine {
 	return e
 }
 
-// note keeps a request under its method and the last part of its path.
+// note keeps a request under its method and what it asks for.
 func (e *timedEngine) note(r *http.Request, s span) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	what := r.Method + " " + r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
-	if strings.HasSuffix(r.URL.Path, "/networks/create") {
-		what = "POST network"
-	}
+	what := r.Method + " " + kindOf(r.URL.Path)
 	e.calls[what] = append(e.calls[what], s)
+}
+
+// kindOf is what a path asks an engine for, less the names and ids in it:
+// "containers create", "containers stop", "images".
+func kindOf(path string) string {
+	words := strings.Split(strings.TrimPrefix(version.ReplaceAllString(path, ""), "/"), "/")
+	if last := words[len(words)-1]; len(words) > 1 && isWord.MatchString(last) && words[0] != "distribution" {
+		return words[0] + " " + last
+	}
+	return words[0]
+}
+
+var (
+	version = regexp.MustCompile(`^/v[0-9.]+`)
+	isWord  = regexp.MustCompile(`^(create|start|stop|rename|json|archive|connect|wait)$`)
+)
+
+// engineWork is how long the engines did what, for a person to read.
+func engineWork(engines []*timedEngine) []string {
+	all := map[string][]span{}
+	for _, e := range engines {
+		e.mu.Lock()
+		for what, calls := range e.calls {
+			all[what] = append(all[what], calls...)
+		}
+		e.mu.Unlock()
+	}
+	var lines []string
+	for what, calls := range all {
+		lines = append(lines, fmt.Sprintf("%s, %d times: %s", what, len(calls), covered(calls).Round(time.Millisecond)))
+	}
+	slices.Sort(lines)
+	return lines
 }
 
 func (e *timedEngine) forget() {
@@ -201,19 +239,13 @@ func (e *timedEngine) forget() {
 	clear(e.calls)
 }
 
-// started are the requests that created or started a container.
-func (e *timedEngine) started() []span {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Concat(e.calls["POST create"], e.calls["POST start"])
-}
-
-func (e *timedEngine) all() []span {
+// spans are the requests of some kinds.
+func (e *timedEngine) spans(kinds ...string) []span {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var all []span
-	for _, calls := range e.calls {
-		all = append(all, calls...)
+	for _, kind := range kinds {
+		all = append(all, e.calls[kind]...)
 	}
 	return all
 }

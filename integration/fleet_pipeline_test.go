@@ -111,7 +111,7 @@ func (w *fleetWorld) newSource(t *testing.T, name string) *source {
 	w.net.command("ip address add %s/24 dev %s", w.net.address(2), w.net.device)
 	dir := t.TempDir()
 	s := &source{
-		fleetShop:  &fleetShop{t: t, w: w, name: name, file: filepath.Join(dir, "compose.yaml"), wire: w.wire},
+		fleetShop:  &fleetShop{t: t, w: w, name: name, file: filepath.Join(dir, "compose.yaml"), replicas: replicas, wire: w.wire},
 		dir:        dir,
 		production: startFleetRegistry(t, w.net.address(2)),
 	}

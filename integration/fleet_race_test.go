@@ -133,7 +133,6 @@ func raceStore(t *testing.T, agent *consultest.Agent) *consul.Store {
 	t.Helper()
 	store, err := consul.New(consul.Options{Address: agent.Addr})
 	require.NoError(t, err)
-	t.Cleanup(store.Close)
 	return store
 }
 
@@ -168,7 +167,7 @@ func (r *racer) calibrate() {
 	r.usual = time.Since(began) / flips
 }
 
-// reading is a service as it was read, and where its alias is to move.
+// readService is a service as it was read, and where its alias is to move.
 type readService struct {
 	*catalog.Service
 	from catalog.Alias
@@ -207,7 +206,7 @@ func (r *racer) try(tally *raceTally) {
 	victim := r.id(now.to.Colour, rand.IntN(r.copies)) + ":says"
 	turned := make(chan error, 1)
 	go func() {
-		time.Sleep(rand.N(r.usual * 3 / 2))
+		time.Sleep(rand.N(r.usual * 2 / 3))
 		turned <- r.store.Report(r.t.Context(), victim, catalog.Critical, "it fell ill")
 	}()
 	index, err := r.flip(now)
@@ -352,8 +351,8 @@ type standIn struct {
 	made       int
 }
 
-func (h *standIn) Name() string               { return "stand-in" }
-func (h *standIn) Ping(context.Context) error { return nil }
+func (h *standIn) Name() string                                  { return "stand-in" }
+func (h *standIn) Ping(context.Context) error                    { return nil }
 func (h *standIn) Info(context.Context) (catalog.Machine, error) { return catalog.Machine{}, nil }
 
 func (h *standIn) Pull(context.Context, string) (string, error)                   { return "sha256:race", nil }

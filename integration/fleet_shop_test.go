@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
 	"github.com/hashicorp/consul/api"
 	"github.com/stretchr/testify/require"
 
@@ -134,7 +135,8 @@ func indented(by int, lines []string) string {
 }
 
 // remove ends the shop's containers, so that those of one test are no burden to
-// the next. The networks and records stay: the fleet does not.
+// the next, and its networks, of which an engine has room for thirty. The records
+// stay: the fleet does not.
 func (s *fleetShop) remove() {
 	var hosts sync.WaitGroup
 	for _, h := range s.w.hosts {
@@ -144,6 +146,10 @@ func (s *fleetShop) remove() {
 			list, _ := h.docker.ContainerList(ctx, container.ListOptions{All: true, Filters: s.byService()})
 			for _, c := range list {
 				_ = h.docker.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true})
+			}
+			nets, _ := h.docker.NetworkList(ctx, network.ListOptions{Filters: s.byService()})
+			for _, n := range nets {
+				_ = h.docker.NetworkRemove(ctx, n.ID)
 			}
 		})
 	}

@@ -124,5 +124,5 @@ func (w *fleetWorld) awaitNode(t testing.TB, n int, status string) {
 	require.Eventually(t, func() bool {
 		checks, _, err := w.consul.Client().Health().Node(w.host(n).name, &api.QueryOptions{Filter: `ServiceID == ""`})
 		return err == nil && len(checks) > 0 && checks.AggregatedStatus() == status
-	}, patience, fleetPoll, "the node of host %d is not %s", n, status)
+	}, engineStart, fleetPoll, "the node of host %d is not %s", n, status)
 }

@@ -83,6 +83,9 @@ type pipeline struct {
 	out    output
 	dep    *deployer.Deployer
 	did    []string // what the steps say of themselves, for the report
+
+	pushed   map[string]string // what was pushed, by part: pinned
+	deployed string            // the deployment of the first environment; empty when it is left out
 }
 
 func (p *pipeline) run(cmd *cobra.Command) error {
@@ -238,15 +241,14 @@ func (p *pipeline) push(ctx context.Context) error {
 	}
 	out := p.toolOutput(stepPush)
 	defer out.end()
-	var pinned map[string]string
 	err := p.onEngine(func(e *docker.Engine) (err error) {
-		pinned, err = deployer.PushImages(ctx, e, p.source.spec, out)
+		p.pushed, err = deployer.PushImages(ctx, e, p.source.spec, out)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	for part, image := range pinned {
+	for part, image := range p.pushed {
 		_ = p.told(stepPush, "%s is %s", part, image)
 	}
 	return nil
@@ -264,19 +266,24 @@ func (p *pipeline) plan(ctx context.Context) error {
 }
 
 func (p *pipeline) deploy(ctx context.Context) error {
-	done, err := p.dep.DeployTogether(ctx, []deployer.Request{p.request(p.source, p.from)})
-	return p.deployed(stepDeploy, done, err)
+	req := p.request(p.source, p.from)
+	req.Images = p.pushed // and not what their tags mean by now
+	done, err := p.dep.DeployTogether(ctx, []deployer.Request{req})
+	if err == nil {
+		p.deployed = done[0].ID
+	}
+	return p.live(stepDeploy, done, err)
 }
 
 func (p *pipeline) promoteIt(ctx context.Context) error {
 	if p.to == "" {
 		return p.told(stepPromote, "there is but one environment")
 	}
-	done, err := p.promote(ctx, p.dep, p.source, p.from, p.to)
-	return p.deployed(stepPromote, done, err)
+	done, err := p.promote(ctx, p.dep, p.source, p.from, p.to, p.deployed)
+	return p.live(stepPromote, done, err)
 }
 
-func (p *pipeline) deployed(step string, done []catalog.Deployment, err error) error {
+func (p *pipeline) live(step string, done []catalog.Deployment, err error) error {
 	if err != nil {
 		return err
 	}
@@ -301,6 +308,9 @@ func (p *pipeline) verify(environment string) func(context.Context) error {
 		}
 		if err != nil {
 			return err
+		}
+		if environment == p.from && p.deployed != "" && found.Deployment != p.deployed {
+			return fmt.Errorf("deployment %s of release %s is live in %s by now instead of deployment %s of this pipeline; run it again", found.Deployment, found.Release, environment, p.deployed)
 		}
 		return p.told(step, "%s", verifiedWords(found))
 	}

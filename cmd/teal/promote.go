@@ -35,14 +35,14 @@ images are copied there first.`,
 				if err != nil {
 					return err
 				}
-				req, err := dep.Promotion(cmd.Context(), s.spec, from, to, true)
+				req, err := dep.Promotion(cmd.Context(), s.spec, from, to, "", true)
 				if err != nil {
 					return err
 				}
 				return d.dryRun(cmd, []deployer.Request{req})
 			}
 			return d.show(cmd, func(ctx context.Context, dep *deployer.Deployer) ([]catalog.Deployment, error) {
-				return d.promote(ctx, dep, s, from, to)
+				return d.promote(ctx, dep, s, from, to, "")
 			})
 		},
 	}
@@ -54,8 +54,10 @@ images are copied there first.`,
 	return cmd
 }
 
-func (d *deploying) promote(ctx context.Context, dep *deployer.Deployer, s source, from, to string) ([]catalog.Deployment, error) {
-	req, err := dep.Promotion(ctx, s.spec, from, to, false)
+// promote brings what is live in one environment to another, if it is what the
+// given deployment brought; of any where that is empty.
+func (d *deploying) promote(ctx context.Context, dep *deployer.Deployer, s source, from, to, deployment string) ([]catalog.Deployment, error) {
+	req, err := dep.Promotion(ctx, s.spec, from, to, deployment, false)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func TestLogsAndRollbackOfWhatIsNotThere(t *testing.T) {
 		said string
 	}{
 		"logs api":                        {exitError, "no service api is known"},
-		"logs web --target blue-":         {exitUsage, "blue-"},
+		"logs web --target blue-":         {exitUsage, "the environment has no name"},
 		"logs web --lines -1":             {exitUsage, "--lines -1"},
 		"rollback web 9.9.9":              {exitStuck, "9.9.9"},
 		"rollback web 9.9.9 another":      {exitUsage, "accepts between 1 and 2 arg(s)"},

@@ -1,0 +1,125 @@
+package deployer_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+	"teal/deployer"
+)
+
+// consulOps are the operations of the world that Consul does, but for taking the
+// lock, before which nothing is touched.
+var consulOps = map[string]bool{
+	"service": true, "flip": true, "hosts": true, "decision": true, "deployment": true, "release": true,
+	"delete-release": true, "config": true, "routers": true,
+}
+
+// insisting is a deployer that tries again for a while.
+func insisting(store deployer.Store, w *world) *deployer.Deployer {
+	return deployer.New(deployer.Options{
+		Store: store, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, GatePoll: time.Millisecond,
+		Acknowledge: time.Second, Routed: time.Second, Insist: 5 * time.Second,
+	})
+}
+
+// everything is a request whose deployment goes through all states.
+func everything(release string) deployer.Request {
+	req := canaried(2 * time.Millisecond)
+	req.Release = release
+	req.Spec.Canary.Steps = []int{5, 100}
+	req.Spec.Timeout = 5 * time.Second
+	req.Spec.Tasks = tasked().Spec.Tasks
+	req.Spec.Bake = baked(2 * time.Millisecond).Spec.Bake
+	req.WaitApproval = true
+	return inProduction(req, func(env *deployer.Environment) {
+		env.Approval = &deployer.ApprovalRule{Within: 0, Then: catalog.Approve}
+	})
+}
+
+func TestConsulMayFailForAMomentAnywhere(t *testing.T) {
+	t.Parallel()
+	for k := int64(0); ; k++ {
+		w := twoReleases(t)
+		w.failing(blue, 0)
+		var ops atomic.Int64
+		w.on = func(op, _ string) error {
+			if !consulOps[op] || op == "decision" {
+				return nil
+			}
+			if n := ops.Add(1); n == k+1 || n == k+2 {
+				return errKilled
+			}
+			return nil
+		}
+		d, err := insisting(w, w).Deploy(t.Context(), everything("r3"))
+		require.NoError(t, err, "Consul failed at operation %d", k)
+		require.Equal(t, catalog.Succeeded, d.State)
+		require.Equal(t, both(running("blue", "r3"), running("green", "r2")), w.names("a"))
+		if ops.Load() <= k {
+			require.Greater(t, k, int64(30))
+			return
+		}
+	}
+}
+
+// forgetful is a store that loses the answers of flips.
+type forgetful struct {
+	*world
+	lost atomic.Int64
+}
+
+func (f *forgetful) FlipTogether(ctx context.Context, flips []catalog.Flip) (uint64, error) {
+	if _, err := f.world.FlipTogether(ctx, flips); err != nil {
+		return 0, err
+	}
+	f.lost.Add(1)
+	return 0, errKilled
+}
+
+func TestEveryAnswerToAFlipIsLost(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.failing(blue, 0)
+	store := &forgetful{world: w}
+	d, err := insisting(store, w).Deploy(t.Context(), everything("r3"))
+	require.NoError(t, err)
+	require.Equal(t, catalog.Succeeded, d.State)
+	require.EqualValues(t, 2, store.lost.Load(), "5 % and all")
+	require.Equal(t, "blue-production", w.alias("production"))
+}
+
+// TestDeployerDiesAnywhereOnItsWayThroughAllStates is TestDeployerDiesAnywhere for
+// a deployment with a canary, tasks, somebody's word and a watch.
+func TestDeployerDiesAnywhereOnItsWayThroughAllStates(t *testing.T) {
+	for first, next := range []string{"good", "sick"} { // in turn, as there are many operations
+		t.Run("next "+next, func(t *testing.T) {
+			t.Parallel()
+			for k := int64(first); ; k += 2 {
+				w := twoReleases(t)
+				w.failing(blue, 0)
+				died := w.dieAt(k)
+				req := everything("r3")
+				req.Spec.Settle, req.Spec.Timeout, req.Spec.Drain = time.Millisecond, 100*time.Millisecond, 5*time.Millisecond
+				_, err := deployer.New(deployer.Options{
+					Store: w, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, GatePoll: time.Millisecond,
+					Acknowledge: 5 * time.Millisecond, Routed: 5 * time.Millisecond, Insist: time.Microsecond,
+				}).Deploy(t.Context(), req)
+				if !died() {
+					require.NoError(t, err)
+					require.Greater(t, k, int64(80))
+					return
+				}
+				for _, target := range w.aliases["production"].Value.Live() {
+					require.Subset(t, w.names("a"), running(string(target.Colour), w.releases[target].ID), "killed at operation %d", k)
+				}
+				w.bury()
+				nextRun(t, w, next, "killed on its way through all states")
+			}
+		})
+	}
+}
