@@ -31,7 +31,7 @@ lint: ## go vet, staticcheck and gofumpt; the import arrows are a test of integr
 	  test -z "$$out" || { echo "gofumpt would change: $$out"; exit 1; }
 
 integration: build ## on a real Consul and a real Docker engine
-	$(GO) test -tags integration -count=1 -timeout 20m -p 1 ./integration/...
+	$(GO) test -tags integration -count=1 -timeout 28m -p 1 ./integration/...
 
 fuzz: ## each parser for ten seconds
 	scripts/fuzz 10s

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
 )
@@ -114,6 +117,7 @@ func (p *hostPlatform) finish(ctx context.Context, record catalog.Deployment) er
 		if err != nil {
 			return err
 		}
+		var group errgroup.Group
 		for _, c := range cs {
 			if c.Labels[catalog.LabelDeployment] == record.ID && !isTask(c) || !isAside(c) && !isTask(c) {
 				continue
@@ -122,9 +126,10 @@ func (p *hostPlatform) finish(ctx context.Context, record catalog.Deployment) er
 			if worthKeeping(record, c) {
 				dispose = keep
 			}
-			if err := dispose(ctx, h, c); err != nil {
-				return err
-			}
+			group.Go(func() error { return dispose(ctx, h, c) })
+		}
+		if err := group.Wait(); err != nil {
+			return err
 		}
 		return dropSurplus(ctx, h, record)
 	})
@@ -137,11 +142,6 @@ func (p *hostPlatform) rest(ctx context.Context, service string, t catalog.Targe
 		if err != nil {
 			return err
 		}
-		for n := len(cs) - 1; n >= 0; n-- {
-			if err := h.Stop(ctx, cs[n].ID, defaultStopGrace); err != nil {
-				return fmt.Errorf("stop %s: %w", cs[n].Name, err)
-			}
-		}
-		return nil
+		return stopParts(ctx, h, cs, func(catalog.Container) time.Duration { return defaultStopGrace })
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"teal/catalog"
 )
 
@@ -93,12 +95,16 @@ func dropSurplus(ctx context.Context, h host, record catalog.Deployment) error {
 	if err != nil {
 		return fmt.Errorf("list what is kept of %s in %s: %w", record.Service, record.Environment, err)
 	}
+	var group errgroup.Group
 	for _, c := range surplus(there, cmp.Or(record.Keep, DefaultKeep)) {
-		if err := h.Remove(ctx, c.ID); err != nil {
-			return fmt.Errorf("remove %s: %w", c.Name, err)
-		}
+		group.Go(func() error {
+			if err := h.Remove(ctx, c.ID); err != nil {
+				return fmt.Errorf("remove %s: %w", c.Name, err)
+			}
+			return nil
+		})
 	}
-	return nil
+	return group.Wait()
 }
 
 // keptReleases are the releases that hosts keep, the newest first. It is pure.

@@ -29,9 +29,6 @@ type deploying struct {
 	out          outputFlags
 }
 
-// waitAsLong is what --wait without a time stands for.
-const waitAsLong = 10 * time.Minute
-
 func (d *deploying) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVarP(&d.files, "file", "f", []string{serviceFile}, "the service file; several are deployed together, and flipped in one transaction")
@@ -43,8 +40,7 @@ func (d *deploying) flags(cmd *cobra.Command) {
 // waitFlags are those of commands that go on with what is recorded.
 func (d *deploying) waitFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.DurationVar(&d.wait, "wait", 0, "how long to wait for a deployment that is under way (alone: 10m)")
-	f.Lookup("wait").NoOptDefVal = waitAsLong.String()
+	f.DurationVar(&d.wait, "wait", 0, "how long to wait for a deployment that is under way, such as 10m (default not at all)")
 	f.BoolVar(&d.waitApproval, "wait-approval", false, "wait for the approval that the environment asks for, rather than end with 7")
 	d.out.add(cmd)
 }

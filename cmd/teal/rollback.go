@@ -44,8 +44,7 @@ It ends with 0 when the release is live, and with 5 when it could not go back.`,
 	f := cmd.Flags()
 	f.StringVarP(&req.Environment, "environment", "e", catalog.DefaultAlias, "what to roll back")
 	f.BoolVar(&req.Force, "force", false, "go back even after a task that can't be taken back")
-	f.DurationVar(&req.WaitLock, "wait", 0, "with a RELEASE: how long to wait for a deployment that is under way (alone: 10m)")
-	f.Lookup("wait").NoOptDefVal = waitAsLong.String()
+	f.DurationVar(&req.WaitLock, "wait", 0, "with a RELEASE: how long to wait for a deployment that is under way")
 	return cmd
 }
 
