@@ -23,9 +23,9 @@ type LogRequest struct {
 
 // LogLine is a line that a container wrote. It is printable.
 type LogLine struct {
-	Host      string
-	Container string
-	Text      string
+	Host      string `json:"host"` // its endpoint
+	Container string `json:"container"`
+	Text      string `json:"text"`
 }
 
 // logsPause is how often a follower looks for containers that have come and gone.

@@ -158,7 +158,7 @@ func (d *Deployer) lastHosts(ctx context.Context, service string, t catalog.Targ
 		return nil, fmt.Errorf("read the deployments of %s: %w", service, err)
 	}
 	for _, record := range slices.Backward(all) {
-		if record.Target == t && (record.State == catalog.Succeeded || record.State == catalog.Draining) {
+		if record.Target == t && (record.State == catalog.Succeeded || record.State == catalog.Draining || record.State == catalog.Baking) {
 			return record.Hosts, nil
 		}
 	}

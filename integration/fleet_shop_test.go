@@ -167,13 +167,7 @@ func (s *fleetShop) env(more ...string) []string {
 	return s.w.env(s.wire, append(more, "REGISTRY="+s.w.registry)...)
 }
 
-// deploy runs `teal deploy` of a release once.
-func (s *fleetShop) deploy(release string, args ...string) result {
-	s.t.Helper()
-	return s.deployFile(s.file, release, args...)
-}
-
-// deployFile is deploy with another service file than the shop's.
+// deployFile runs `teal deploy` of a release once, with that service file.
 func (s *fleetShop) deployFile(file, release string, args ...string) result {
 	s.t.Helper()
 	return s.run([]string{"RELEASE=" + release}, append([]string{"deploy", "--file", file}, args...)...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -16,6 +17,7 @@ const logsLines = 50
 func logsCommand(g *globals) *cobra.Command {
 	req := deployer.LogRequest{}
 	var target string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "logs SERVICE [ENVIRONMENT]",
 		Short: "Show what a service's containers wrote",
@@ -47,12 +49,20 @@ flip with the containers that are live then.`,
 				return err
 			}
 			out := cmd.OutOrStdout()
-			return d.Logs(cmd.Context(), req, func(l deployer.LogLine) { fmt.Fprintln(out, logWords(l)) })
+			lines := json.NewEncoder(out)
+			return d.Logs(cmd.Context(), req, func(l deployer.LogLine) {
+				if asJSON {
+					_ = lines.Encode(l) // nobody reads any more
+					return
+				}
+				fmt.Fprintln(out, logWords(l))
+			})
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&req.Follow, "follow", "f", false, "go on with what they write from now on")
 	f.StringVar(&target, "target", "", "whose logs, such as blue-production (default what the environment points at)")
+	f.BoolVar(&asJSON, "json", false, "write one JSON object a line")
 	f.IntVarP(&req.Lines, "lines", "n", logsLines, "how many lines of each container that it wrote before")
 	return cmd
 }

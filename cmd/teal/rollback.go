@@ -11,6 +11,7 @@ import (
 
 func rollbackCommand(g *globals) *cobra.Command {
 	var req deployer.RollbackRequest
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "rollback SERVICE [RELEASE]",
 		Short: "Go back to the standby colour, or to an earlier release that is kept",
@@ -28,6 +29,9 @@ It ends with 0 when the release is live, and with 5 when it could not go back.`,
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := newProgress(cmd.OutOrStdout())
+			if asJSON {
+				out = newProgress(cmd.ErrOrStderr())
+			}
 			d, err := g.deployer(out.event)
 			if err != nil {
 				return err
@@ -37,6 +41,9 @@ It ends with 0 when the release is live, and with 5 when it could not go back.`,
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), done)
+			}
 			out.flipped(done)
 			return nil
 		},
@@ -45,6 +52,7 @@ It ends with 0 when the release is live, and with 5 when it could not go back.`,
 	f.StringVarP(&req.Environment, "environment", "e", catalog.DefaultAlias, "what to roll back")
 	f.BoolVar(&req.Force, "force", false, "go back even after a task that can't be taken back")
 	f.DurationVar(&req.WaitLock, "wait", 0, "with a RELEASE: how long to wait for a deployment that is under way")
+	f.BoolVar(&asJSON, "json", false, "write what was done as JSON, and progress to standard error")
 	return cmd
 }
 
