@@ -57,7 +57,7 @@ func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t), 0)) })
 	}
-	for _, group := range []map[string]func(*testing.T, *world){keeping(), together(), deciding()} {
+	for _, group := range []map[string]func(*testing.T, *world){keeping(), together(), deciding(), staging()} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) { test(t, newWorld(t, newAgent(t), 0)) })
 		}
