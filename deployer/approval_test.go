@@ -1,6 +1,7 @@
 package deployer_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,12 +60,23 @@ func TestApproval(t *testing.T) {
 	require.ErrorContains(t, err, "no deployment")
 }
 
+// onceAsked does something when a deployment awaits approval and asks for it.
+func (w *world) onceAsked(then func()) {
+	var done atomic.Bool
+	asked := func() {
+		if w.in(catalog.AwaitingApproval) && done.CompareAndSwap(false, true) {
+			then()
+		}
+	}
+	w.asked.Store(&asked)
+}
+
 func TestApprovalThatIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := twoReleases(t)
 	req := approved(time.Hour, catalog.Abort)
 	req.WaitApproval = true
-	w.onceIn(catalog.AwaitingApproval, "decision", func() {
+	w.onceAsked(func() {
 		_, err := w.deployer().Approve(t.Context(), "web", "production", "")
 		require.NoError(t, err)
 	})
@@ -73,7 +85,7 @@ func TestApprovalThatIsWaitedFor(t *testing.T) {
 	require.Equal(t, catalog.Succeeded, d.State)
 
 	req.Release = "r4"
-	w.onceIn(catalog.AwaitingApproval, "decision", func() {
+	w.onceAsked(func() {
 		_, ended, err := w.deployer().Abort(t.Context(), "web", "production", "no")
 		require.NoError(t, err)
 		require.False(t, ended, "its deployer does it")

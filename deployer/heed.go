@@ -18,9 +18,9 @@ func (g *group) heedAll(ctx context.Context) (_ context.Context, ended func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wait sync.WaitGroup
 	for _, r := range g.runs {
-		id := r.record.ID // read here, as the record changes while this runs
+		of := r.record // as it is now: it changes while this runs
 		wait.Go(func() {
-			if err := r.heed(ctx, id); err != nil {
+			if err := g.heed(ctx, of); err != nil {
 				cancel(err)
 			}
 		})
@@ -33,15 +33,14 @@ func (g *group) heedAll(ctx context.Context) (_ context.Context, ended func()) {
 
 // heed waits until somebody aborts the deployment; the error is who, and why. It
 // is nil when ctx ends first.
-func (r *run) heed(ctx context.Context, id string) error {
-	service, env := r.spec.Service, r.env.Name
+func (d *Deployer) heed(ctx context.Context, record catalog.Deployment) error {
 	for {
-		if sleep(ctx, r.glance()) != nil {
+		if sleep(ctx, d.glance()) != nil {
 			return nil
 		}
-		said, ok, err := r.opt.Store.Decision(ctx, service, env, id)
+		said, ok, err := d.opt.Store.Decision(ctx, record.Service, record.Environment, record.ID)
 		if err != nil {
-			r.opt.Logger.Debug("can't read whether somebody aborts", "deployment", id, "error", err)
+			d.opt.Logger.Debug("can't read whether somebody aborts", "deployment", record.ID, "error", err)
 			continue
 		}
 		if ok && said.Verdict == catalog.Abort {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,10 +103,10 @@ func TestInterruptedTaskLeavesNoContainer(t *testing.T) {
 func TestNextRunEndsTheTaskOfADeadDeployer(t *testing.T) {
 	t.Parallel()
 	w := twoReleases(t)
-	died := false
+	var died atomic.Bool
 	w.on = func(op, _ string) error {
-		if died || op == "wait" && len(w.ran("good")) == 2 {
-			died = true
+		if died.Load() || op == "wait" && len(w.ran("good")) == 2 {
+			died.Store(true)
 			return errKilled
 		}
 		return nil

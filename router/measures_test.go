@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +21,7 @@ import (
 
 // fakeRecords are what a test says, or what it is waited for in vain.
 type fakeRecords struct {
+	mu     sync.Mutex
 	of     map[string][]catalog.Deployment
 	err    error
 	silent bool
@@ -26,12 +29,22 @@ type fakeRecords struct {
 }
 
 func (f *fakeRecords) Deployments(ctx context.Context, since time.Time) (map[string][]catalog.Deployment, error) {
+	f.mu.Lock()
 	f.asked = append(f.asked, since)
-	if f.silent {
+	of, err, silent := f.of, f.err, f.silent
+	f.mu.Unlock()
+	if silent {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return f.of, f.err
+	return of, err
+}
+
+// say changes what is told from now on.
+func (f *fakeRecords) say(change func(*fakeRecords)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
 }
 
 // toGreen is a deployment of web that took a minute.
@@ -48,11 +61,15 @@ func TestMeasuresAreReadOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		records := &fakeRecords{of: map[string][]catalog.Deployment{"web": {toGreen(time.Now().Add(-time.Hour))}}}
-		var table *Table
+		var table atomic.Pointer[Table]
+		build := func(of catalog.Snapshot) {
+			built, _ := Build(of, BuildOptions{})
+			table.Store(built)
+		}
 		m, err := newMeasures(Options{
 			Records: records, Now: time.Now, Registry: prometheus.NewRegistry(),
 			Logger: hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Info}),
-		}, func() *Table { return table })
+		}, table.Load)
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -65,7 +82,7 @@ func TestMeasuresAreReadOnceAMinute(t *testing.T) {
 		require.Empty(t, records.asked, "who knows no flips can't measure")
 		require.Zero(t, m.readAt())
 
-		table, _ = Build(catalog.Snapshot{}, BuildOptions{})
+		build(catalog.Snapshot{})
 		later(measureAgain)
 		require.Len(t, records.asked, 1)
 		require.Equal(t, 1, m.service("web")[0].Frequency.Count)
@@ -74,7 +91,7 @@ func TestMeasuresAreReadOnceAMinute(t *testing.T) {
 		require.NotZero(t, first)
 		require.Equal(t, 37*24*time.Hour, time.Since(records.asked[0]).Round(time.Minute))
 
-		records.err = errors.New("no Consul")
+		records.say(func(f *fakeRecords) { f.err = errors.New("no Consul") })
 		later(5 * time.Minute)
 		require.GreaterOrEqual(t, len(records.asked), 5)
 		require.LessOrEqual(t, len(records.asked), 6)
@@ -82,23 +99,24 @@ func TestMeasuresAreReadOnceAMinute(t *testing.T) {
 		require.InDelta(t, first, m.readAt(), 0)
 		require.Equal(t, 1, strings.Count(log.String(), "can't be read"))
 
-		records.err, records.silent = nil, true
+		records.say(func(f *fakeRecords) { f.err, f.silent = nil, true })
 		later(3 * time.Minute)
-		records.silent = false
+		records.say(func(f *fakeRecords) { f.silent = false })
 		flipped := &catalog.Service{Name: "web", Flips: map[string]catalog.FlipRecord{"production": {
 			From: catalog.PointTo(records.of["web"][0].Target), To: records.of["web"][0].Previous, At: time.Now(),
 		}}}
-		table, _ = Build(catalog.Snapshot{Services: cow.Of(map[string]*catalog.Service{"web": flipped})}, BuildOptions{})
+		build(catalog.Snapshot{Services: cow.Of(map[string]*catalog.Service{"web": flipped})})
 		later(2 * time.Minute)
 		require.Equal(t, 1, m.service("web")[0].Failing.Failed, "the table tells of flips without a deployment")
 		require.Contains(t, log.String(), "can be read again")
 		require.Greater(t, m.readAt(), first)
 
-		records.of = map[string][]catalog.Deployment{"web": {toGreen(time.Now().Add(-31 * 24 * time.Hour))}}
+		old := toGreen(time.Now().Add(-31 * 24 * time.Hour))
+		records.say(func(f *fakeRecords) { f.of = map[string][]catalog.Deployment{"web": {old}} })
 		later(2 * time.Minute)
 		require.Empty(t, m.all(), "of long ago")
 
-		records.silent = true
+		records.say(func(f *fakeRecords) { f.silent = true })
 		later(2 * time.Minute)
 		cancel()
 		<-done

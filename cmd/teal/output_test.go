@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,20 +156,41 @@ func TestLinesOfSeveralServicesNameThem(t *testing.T) {
 	require.Equal(t, "   0.00s  pulling    pulling images\n   0.00s             shop: 2 of 2 instances pass\n   0.00s             web 1 is live in production as production\n", out.String())
 }
 
+// written is what was written so far, while somebody else writes on.
+type written struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *written) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *written) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var out strings.Builder
+		var out written
 		l := newLines(&out, &out, unfolded{}, time.Now)
 		l.event(entered(catalog.Checking, "checking web"))
 		time.Sleep(10 * time.Second)
 		l.event(stepped("", "", "1 of 2 instances pass"))
 		time.Sleep(heartbeat - heartbeatLook/2)
+		synctest.Wait()
 		require.NotContains(t, out.String(), "still")
 		time.Sleep(2 * heartbeat)
+		synctest.Wait()
 		require.Equal(t, 2, strings.Count(out.String(), "still checking; last: 1 of 2 instances pass\n"), out.String())
 		l.done(catalog.Deployment{State: catalog.Succeeded})
 		time.Sleep(2 * heartbeat)
+		synctest.Wait()
 		require.Equal(t, 2, strings.Count(out.String(), "still"), "nothing is waited for")
 		l.close()
 	})
