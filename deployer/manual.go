@@ -134,13 +134,9 @@ func (d *Deployer) moveAll(ctx context.Context, moves []handMove) ([]Flipped, er
 }
 
 func (m handMove) flip(by string, at time.Time) catalog.Flip {
-	var guards []catalog.Instance
-	for _, t := range m.to.Live() {
-		guards = append(guards, m.service.Passing(t)...)
-	}
 	return catalog.Flip{
 		Service: m.service.Name, Alias: m.from.Name, From: m.from, To: m.to, By: by, At: at,
-		Guards: guards, Releases: m.service.ReleasesAfter(m.from.Name, m.from.Value, m.to),
+		Guards: passingOf(m.service, m.to), Releases: m.service.ReleasesAfter(m.from.Name, m.from.Value, m.to),
 	}
 }
 

@@ -152,10 +152,7 @@ func (d *Deployer) giveBack(ctx context.Context, record catalog.Deployment, sess
 		record.Target.Colour == "" || record.Previous.IsZero() || s.FlippedByHand(record.Environment) {
 		return false, nil
 	}
-	var guards []catalog.Instance
-	for _, t := range record.Previous.Live() {
-		guards = append(guards, s.Passing(t)...)
-	}
+	guards := passingOf(s, record.Previous)
 	if len(guards) == 0 {
 		return false, fmt.Errorf("%s of %s is left at %s, as no instance of %s passes its checks; point it by hand to where it is well: %w",
 			alias.Name, record.Service, alias.Value, record.Previous, catalog.ErrUnhealthy)

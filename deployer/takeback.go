@@ -117,12 +117,15 @@ func wayBack(r *run) move {
 }
 
 // oldGuards are the instances of the old release that pass now.
-func (r *run) oldGuards() []catalog.Instance {
-	var guards []catalog.Instance
-	for _, t := range r.record.Previous.Live() {
-		guards = append(guards, r.service.Passing(t)...)
+func (r *run) oldGuards() []catalog.Instance { return passingOf(r.service, r.record.Previous) }
+
+// passingOf are the instances that get requests through a value and pass.
+func passingOf(s *catalog.Service, v catalog.AliasValue) []catalog.Instance {
+	var passing []catalog.Instance
+	for _, t := range v.Live() {
+		passing = append(passing, s.Passing(t)...)
 	}
-	return guards
+	return passing
 }
 
 // takenBack removes what the deployment brought once no request is left there.

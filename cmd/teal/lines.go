@@ -3,11 +3,7 @@ package main
 import (
 	"bytes"
 	"sync"
-	"time"
 )
-
-// now is the time that builds are labelled with.
-func now() time.Time { return time.Now() }
 
 // lineSplitter hands on what is written to it a line at a time. It is safe for
 // concurrent use.

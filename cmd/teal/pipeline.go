@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -202,7 +203,7 @@ func (p *pipeline) onEngine(do func(*docker.Engine) error) error {
 }
 
 func (p *pipeline) build(ctx context.Context) error {
-	plan := deployer.BuildPlan(p.source.spec, p.source.version, now())
+	plan := deployer.BuildPlan(p.source.spec, p.source.version, time.Now())
 	if len(plan) == 0 {
 		return p.told(stepBuild, "no part has a build")
 	}
