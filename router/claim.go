@@ -258,19 +258,19 @@ func (c *Claim) address(u *url.URL) {
 	}
 }
 
-// Release ends the claim and counts its request under class. The response must
-// have been sent to its end, or given up. Later calls do nothing.
+// Release ends the claim and counts its request under class: first that, so that
+// whoever sees nothing in flight any more finds all requests counted. The response
+// must have been sent to its end, or given up. Later calls do nothing.
 func (c *Claim) Release(class Class) {
+	if !c.began.IsZero() {
+		c.Class = class
+		took := time.Since(c.began)
+		c.concludes(class, took)
+		c.pool.tally.handles().done(class, took)
+		c.began = time.Time{}
+	}
 	c.letGo()
 	c.leave()
-	if c.began.IsZero() {
-		return
-	}
-	c.Class = class
-	took := time.Since(c.began)
-	c.concludes(class, took)
-	c.pool.tally.handles().done(class, took)
-	c.began = time.Time{}
 }
 
 func (c *Claim) letGo() {
