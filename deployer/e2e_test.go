@@ -216,7 +216,7 @@ func TestAWorldThatEndsFinishesItsRequests(t *testing.T) {
 	require.Eventually(t, func() bool {
 		view, err := fleet.NewClient(nil).Target(t.Context(), router, "web", blue)
 		return err == nil && view.InFlight == 1 && view.Routed == 2
-	}, 5*time.Second, 5*time.Millisecond)
+	}, 20*time.Second, 5*time.Millisecond)
 	l.end()
 	require.Equal(t, "slow r1<nil>", <-got)
 }

@@ -319,7 +319,7 @@ func TestRequestsOnInstancesThatHaveGoneAreCounted(t *testing.T) {
 	require.Contains(t, body, `"routed": 0`)
 	close(leave)
 	<-done
-	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 20*time.Second, 5*time.Millisecond)
 }
 
 func TestCataloguePageShowsAndEscapes(t *testing.T) {

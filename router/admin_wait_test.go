@@ -104,7 +104,7 @@ func (w *world) askSlow() <-chan string {
 		text, _ := io.ReadAll(res.Body)
 		body <- string(text)
 	}()
-	require.Eventually(w.t, func() bool { return w.inFlight("blue-production") > 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(w.t, func() bool { return w.inFlight("blue-production") > 0 }, 20*time.Second, time.Millisecond)
 	return body
 }
 
@@ -207,7 +207,7 @@ func TestAFlipSaysThatItsTargetIsStillLive(t *testing.T) {
 		_, answer := w.flip("?wait=drained", "green-production")
 		done <- answer
 	}()
-	require.Eventually(t, func() bool { s, _ := f.Service(t.Context(), "web"); return s.Aliases["production"].Index == 8 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { s, _ := f.Service(t.Context(), "web"); return s.Aliases["production"].Index == 8 }, 20*time.Second, time.Millisecond)
 	back := web(catalog.PointTo(bluePro), f.service.Instances...)
 	back.Aliases["production"] = catalog.Alias{Name: "production", Value: catalog.PointTo(bluePro), Index: 9}
 	f.mu.Lock()

@@ -46,7 +46,7 @@ func (w *world) awaitTraffic(target catalog.Target, before fleet.TrafficReport, 
 	require.Eventually(w.t, func() bool {
 		since = w.traffic(target).Sub(before)
 		return since.Requests == requests && since.Errors == errors
-	}, 5*time.Second, 5*time.Millisecond, "%d requests and %d errors were to be counted", requests, errors)
+	}, 20*time.Second, 5*time.Millisecond, "%d requests and %d errors were to be counted", requests, errors)
 	return since
 }
 
@@ -157,7 +157,7 @@ func TestTrafficCountsAnswersThatGoOn(t *testing.T) {
 	require.EqualValues(t, 1, w.inFlight("blue-production"))
 	cancel()
 	_ = res.Body.Close()
-	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 20*time.Second, 5*time.Millisecond)
 	w.awaitTraffic(bluePro, before, 1, 0) // not once more at its end
 }
 

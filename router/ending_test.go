@@ -28,7 +28,7 @@ func TestARouterThatEndsLetsGoWhomItHolds(t *testing.T) {
 		var c Claim
 		answers <- p.dispatch.begin(t.Context(), &c, askWeb)
 	}()
-	require.Eventually(t, func() bool { _, n := p.ledger.throughAlias("web", "production"); return n == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, n := p.ledger.throughAlias("web", "production"); return n == 1 }, 20*time.Second, time.Millisecond)
 
 	r := &Router{dispatch: p.dispatch}
 	stopped, stop := context.WithCancel(t.Context())

@@ -38,7 +38,7 @@ func TestNoRequestFailsBecauseOfAFlip(t *testing.T) {
 		live = catalog.Target{Colour: live.Colour.Other(), Environment: "production"}
 		fresh := upstream(t, fmt.Sprint(n))
 		w.apply(uint64(n), web(catalog.PointTo(live), instanceAt(t, fresh.URL, live, fmt.Sprint("i", n))))
-		require.Eventually(t, func() bool { return w.inFlight(from.String()) == 0 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return w.inFlight(from.String()) == 0 }, 20*time.Second, time.Millisecond)
 		old.CloseClientConnections()
 		old.Close()
 		old = fresh

@@ -248,7 +248,7 @@ func TestOnlyWhatComesThroughThePausedAliasIsWaitedFor(t *testing.T) {
 		require.Equal(t, 200, (<-r).status)
 	}
 	<-done
-	require.Eventually(t, func() bool { return w.aliasState("production").InFlight == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.aliasState("production").InFlight == 0 }, 20*time.Second, time.Millisecond)
 }
 
 func TestWhatIsUnderWayBeforeAPauseIsTriedAgain(t *testing.T) {
@@ -258,12 +258,12 @@ func TestWhatIsUnderWayBeforeAPauseIsTriedAgain(t *testing.T) {
 	s := configured(catalog.Traffic{Balance: catalog.RoundRobin}, instanceAt(t, bad, bluePro, "bad"))
 	w.apply(7, s)
 	held := w.send("web.proxy.example", "/")
-	require.Eventually(t, func() bool { return w.aliasState("production").InFlight == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.aliasState("production").InFlight == 1 }, 20*time.Second, time.Millisecond)
 	more := configured(catalog.Traffic{Balance: catalog.RoundRobin}, instanceAt(t, bad, bluePro, "bad"), instanceAt(t, good.URL, bluePro, "good"))
 	w.apply(8, halting(more, pause(time.Minute, 0)))
 	letBreak()
 	require.Equal(t, reply{status: 200, body: "good"}, <-held, "it does not wait for a pause that waits for it")
-	require.Eventually(t, func() bool { return w.aliasState("production").InFlight == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.aliasState("production").InFlight == 0 }, 20*time.Second, time.Millisecond)
 }
 
 func TestAHaltOfNothingIsAProblem(t *testing.T) {

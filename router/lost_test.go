@@ -271,7 +271,7 @@ func TestAnImproperAnswerCostsNothing(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			require.Fail(t, "the connection is still open", answer)
 		}
-		require.Eventually(t, func() bool { return w.router.InFlight() == 0 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return w.router.InFlight() == 0 }, 20*time.Second, time.Millisecond)
 	}
 }
 

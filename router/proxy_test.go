@@ -279,7 +279,7 @@ func dialProxy(t *testing.T, w *world) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", w.proxy.Listener.Addr().String())
 	require.NoError(t, err)
-	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(time.Minute)))
 	t.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
@@ -335,7 +335,7 @@ func TestServerSentEventsArriveAtOnce(t *testing.T) {
 	rest, err := io.ReadAll(lines)
 	require.NoError(t, err)
 	require.Equal(t, "\ndata: two\n\n", string(rest))
-	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 20*time.Second, 5*time.Millisecond)
 }
 
 func TestTrailersPassBothWays(t *testing.T) {
@@ -392,7 +392,7 @@ func TestWebSocketPasses(t *testing.T) {
 	require.Equal(t, "ping", string(got))
 	require.Equal(t, int64(1), w.inFlight("blue-production"), "a WebSocket is in flight until it is closed")
 	require.NoError(t, conn.Close())
-	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 20*time.Second, 5*time.Millisecond)
 }
 
 func TestOtherUpgradesAreNotForwarded(t *testing.T) {
@@ -420,7 +420,7 @@ func TestAClientThatLeavesIsNoFailure(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, metrics := w.adminGet("/metrics")
 		return strings.Contains(metrics, `teal_requests_total{class="gone",service="web",target="blue-production"} 1`)
-	}, 5*time.Second, 10*time.Millisecond)
+	}, 20*time.Second, 10*time.Millisecond)
 }
 
 func TestAnAnswerThatBreaksOffIsCountedAsBroken(t *testing.T) {
@@ -440,7 +440,7 @@ func TestAnAnswerThatBreaksOffIsCountedAsBroken(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, metrics := w.adminGet("/metrics")
 		return strings.Contains(metrics, `teal_requests_total{class="broken",service="web",target="blue-production"} 1`)
-	}, 5*time.Second, 10*time.Millisecond)
+	}, 20*time.Second, 10*time.Millisecond)
 }
 
 func TestCataloguePageOnTheProxy(t *testing.T) {

@@ -45,7 +45,7 @@ func (l *lines) await(t *testing.T, n int) []map[string]any {
 			}
 		}
 		return len(all) >= n
-	}, 5*time.Second, time.Millisecond)
+	}, 20*time.Second, time.Millisecond)
 	return all
 }
 
@@ -91,7 +91,7 @@ func TestSpans(t *testing.T) {
 	req := w.request(http.MethodGet, "web.proxy.example", "/x", nil)
 	req.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	_, _ = w.do(req)
-	require.Eventually(t, func() bool { return len(spans.Ended()) == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(spans.Ended()) == 1 }, 20*time.Second, time.Millisecond)
 	span := spans.Ended()[0]
 	require.Equal(t, "GET web", span.Name())
 	require.Equal(t, "0af7651916cd43dd8448eb211c80319c", span.SpanContext().TraceID().String(), "it is of the client's trace")
@@ -106,6 +106,6 @@ func TestSpans(t *testing.T) {
 
 	w.apply(8, web(catalog.PointTo(bluePro), instanceAt(t, refusing(t), bluePro, "b")))
 	_, _ = w.get("web.proxy.example", "/")
-	require.Eventually(t, func() bool { return len(spans.Ended()) == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(spans.Ended()) == 2 }, 20*time.Second, time.Millisecond)
 	require.Equal(t, codes.Error, spans.Ended()[1].Status().Code)
 }

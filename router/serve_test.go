@@ -44,7 +44,7 @@ func TestServeLetsRequestsFinish(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := net.Dial("tcp", l.Addr().String())
 		return err != nil
-	}, 5*time.Second, 5*time.Millisecond, "nobody new is let in")
+	}, 20*time.Second, 5*time.Millisecond, "nobody new is let in")
 	close(finish)
 	require.Equal(t, "done", <-got)
 	require.NoError(t, <-served)

@@ -22,7 +22,7 @@ import (
 )
 
 // within is how long the tests wait for what must happen.
-const within = 10 * time.Second
+const within = 30 * time.Second
 
 // tcpWorld is a running router that opens ports, at addresses of its own.
 type tcpWorld struct {

@@ -350,7 +350,7 @@ func TestStreamsLeaveATargetThatIsNoLongerLive(t *testing.T) {
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err, "it ends as if the service had ended it")
 	require.Equal(t, "data: hello\n\n", string(body))
-	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 0 }, 20*time.Second, time.Millisecond)
 }
 
 func TestCallsLeaveATargetThatIsNoLongerLive(t *testing.T) {

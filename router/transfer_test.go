@@ -57,9 +57,10 @@ func TestLongTransfersOutliveFlips(t *testing.T) {
 	go func() { echoed <- w.echo(body) }()
 	_, err = pipe.Write(payload[:1000])
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 3 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.inFlight("blue-production") == 3 }, 20*time.Second, time.Millisecond)
 
 	var stop atomic.Bool
+	defer stop.Store(true) // else a failure would wait for the clients for ever
 	var clients sync.WaitGroup
 	var broken, uploads atomic.Int64
 	for range 4 {

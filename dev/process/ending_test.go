@@ -113,7 +113,7 @@ func TestTheEndOfThePlatformEndsItsProcesses(t *testing.T) {
 		default:
 			return false
 		}
-	}, 5*time.Second, 10*time.Millisecond, "the channel is not closed")
+	}, 20*time.Second, 10*time.Millisecond, "the channel is not closed")
 	require.ErrorContains(t, p.Ping(t.Context()), "has ended")
 	require.ErrorContains(t, p.Start(t.Context(), "web0"), "has ended")
 	_, err = p.Changes(t.Context())

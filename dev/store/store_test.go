@@ -16,7 +16,7 @@ import (
 	"teal/dev/store"
 )
 
-const patience = 5 * time.Second
+const patience = 20 * time.Second
 
 // clock is a time that tests move.
 type clock struct {

@@ -164,7 +164,7 @@ func TestLimiterBeyondTheQueue(t *testing.T) {
 	require.ErrorIs(t, l.AcquireBeyond(t.Context(), time.Millisecond), limit.ErrWaited)
 	got := make(chan error, 1)
 	go func() { got <- l.AcquireBeyond(t.Context(), time.Hour) }()
-	require.Eventually(t, func() bool { return l.Waiting() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return l.Waiting() == 1 }, 20*time.Second, time.Millisecond)
 	l.Release()
 	require.NoError(t, <-got)
 	require.Equal(t, 1, l.InFlight())
