@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
@@ -501,14 +502,14 @@ func TestPartThatWaitsForAHealthyOne(t *testing.T) {
 	lists := 0
 	w.on = func(op, arg string) error {
 		switch {
+		case op == "start" && arg == "a-2":
+			assert.GreaterOrEqual(t, lists, 20, "web began before db was healthy")
 		case op == "start":
 			w.health("db", "starting")
 		case op == "list":
 			if lists++; lists == 20 {
 				w.health("db", "healthy")
 			}
-		case op == "create" && arg == "web-production-blue-web-1":
-			require.GreaterOrEqual(t, lists, 20, "web began before db was healthy")
 		}
 		return nil
 	}

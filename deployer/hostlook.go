@@ -73,6 +73,9 @@ func (p *hostPlatform) logs(ctx context.Context, w work) []ContainerLog {
 func suspects(there []catalog.Container, routed string) []catalog.Container {
 	var exited, serving []catalog.Container
 	for _, c := range there {
+		if c.Started.IsZero() {
+			continue // what it waits for was not there
+		}
 		if hasFailed(c) {
 			exited = append(exited, c)
 		} else if c.Labels[catalog.LabelPart] == routed {

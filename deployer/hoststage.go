@@ -94,15 +94,27 @@ func (p *hostPlatform) stage(ctx context.Context, w work, ready func(context.Con
 	return nil
 }
 
+// stageOn creates the new containers of a host while the earlier ones still end,
+// each once its name is free, and starts them when all of those have ended: old
+// and new share names on the network, volumes and ports.
 func (p *hostPlatform) stageOn(ctx context.Context, w work, h host) error {
 	there, err := listTarget(ctx, h, w.record.Service, w.record.Target)
 	if err != nil {
 		return err
 	}
-	if err := p.putAside(ctx, w, h, arrange(there, w.record.Replaces)); err != nil {
+	old := arrange(there, w.record.Replaces)
+	names := vacanciesAfter(old)
+	var ids []string
+	group, together := errgroup.WithContext(ctx)
+	group.Go(func() error { return p.putAside(together, w, h, old, names) })
+	group.Go(func() error {
+		ids, err = p.create(together, w, h, names)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return err
 	}
-	return p.start(ctx, w, h)
+	return p.start(ctx, w, h, ids)
 }
 
 // listTarget lists a target's containers on a host, the oldest first. Those of
@@ -168,31 +180,54 @@ func arrange(existing []catalog.Container, recorded *catalog.Release) leftovers 
 	return l
 }
 
-func (p *hostPlatform) putAside(ctx context.Context, w work, h host, l leftovers) error {
+func (p *hostPlatform) putAside(ctx context.Context, w work, h host, l leftovers, names vacancies) error {
 	for _, c := range l.discard {
 		if err := discard(ctx, h, c); err != nil {
 			return err
 		}
 		w.step(h.Name(), c.Name, "removed what an earlier deployment left")
 	}
-	if err := stopParts(ctx, h, l.keep, w.grace); err != nil {
-		return err
-	}
 	for _, c := range l.keep {
-		if strings.HasSuffix(c.Name, previousSuffix) {
-			continue
+		if !isRegistered(c) {
+			if err := names.vacate(ctx, h, c); err != nil {
+				return err
+			}
 		}
-		if err := h.Rename(ctx, c.ID, c.Name+previousSuffix); err != nil {
-			return fmt.Errorf("put %s aside: %w", c.Name, err)
+	}
+	return eachPart(ctx, l.keep, func(ctx context.Context, c catalog.Container) error {
+		if err := stopOne(ctx, h, c, w.grace(c)); err != nil {
+			return err
 		}
-		w.step(h.Name(), c.Name, "stopped the standby and put it aside")
+		if !isAside(c) {
+			w.step(h.Name(), c.Name, "stopped the standby and put it aside")
+		}
+		if !isRegistered(c) {
+			return nil
+		}
+		return names.vacate(ctx, h, c)
+	})
+}
+
+// isRegistered tells whether a container has instances in Consul while it runs,
+// whose ids have its name in them.
+func isRegistered(c catalog.Container) bool { return c.Labels[catalog.ServiceIgnore] == "" }
+
+// stopParts stops containers, as eachPart goes through them.
+func stopParts(ctx context.Context, h host, cs []catalog.Container, grace func(catalog.Container) time.Duration) error {
+	return eachPart(ctx, cs, func(ctx context.Context, c catalog.Container) error { return stopOne(ctx, h, c, grace(c)) })
+}
+
+func stopOne(ctx context.Context, h host, c catalog.Container, grace time.Duration) error {
+	if err := h.Stop(ctx, c.ID, grace); err != nil {
+		return fmt.Errorf("stop %s: %w", c.Name, err)
 	}
 	return nil
 }
 
-// stopParts stops containers, the oldest first in the list: all replicas of a part
-// at once, and who depends on others before them.
-func stopParts(ctx context.Context, h host, cs []catalog.Container, grace func(catalog.Container) time.Duration) error {
+// eachPart does something with containers, the oldest of which is the first in
+// the list: with all replicas of a part at once, and with those who depend on
+// others before them.
+func eachPart(ctx context.Context, cs []catalog.Container, do func(context.Context, catalog.Container) error) error {
 	for end := len(cs); end > 0; {
 		begin := end - 1
 		for begin > 0 && cs[begin-1].Labels[catalog.LabelPart] == cs[end-1].Labels[catalog.LabelPart] {
@@ -200,12 +235,7 @@ func stopParts(ctx context.Context, h host, cs []catalog.Container, grace func(c
 		}
 		group, ctx := errgroup.WithContext(ctx)
 		for _, c := range cs[begin:end] {
-			group.Go(func() error {
-				if err := h.Stop(ctx, c.ID, grace(c)); err != nil {
-					return fmt.Errorf("stop %s: %w", c.Name, err)
-				}
-				return nil
-			})
+			group.Go(func() error { return do(ctx, c) })
 		}
 		if err := group.Wait(); err != nil {
 			return err
@@ -228,8 +258,8 @@ func (w work) grace(c catalog.Container) time.Duration {
 
 // discard stops and removes a container.
 func discard(ctx context.Context, h host, c catalog.Container) error {
-	if err := h.Stop(ctx, c.ID, defaultStopGrace); err != nil {
-		return fmt.Errorf("stop %s: %w", c.Name, err)
+	if err := stopOne(ctx, h, c, defaultStopGrace); err != nil {
+		return err
 	}
 	if err := h.Remove(ctx, c.ID); err != nil {
 		return fmt.Errorf("remove %s: %w", c.Name, err)
@@ -237,33 +267,57 @@ func discard(ctx context.Context, h host, c catalog.Container) error {
 	return nil
 }
 
-// start starts all of the work on a host, what others wait for first.
-func (p *hostPlatform) start(ctx context.Context, w work, h host) error {
+// create creates all of the work on a host, and what it shares, and answers the
+// ids in the plan's order.
+func (p *hostPlatform) create(ctx context.Context, w work, h host, names vacancies) (ids []string, err error) {
 	if err := p.startShared(ctx, w, h); err != nil {
-		return err
+		return nil, err
 	}
 	if err := h.EnsureNetwork(ctx, w.plan.Network, w.plan.NetworkLabels); err != nil {
-		return fmt.Errorf("make network %s: %w", w.plan.Network, err)
+		return nil, fmt.Errorf("make network %s: %w", w.plan.Network, err)
 	}
 	for _, c := range w.plan.Containers {
+		if err := names.await(ctx, c.Name); err != nil {
+			return nil, err
+		}
+		id, err := createOne(ctx, h, w.toStart(c, w.env.Weights[h.endpoint]))
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// start starts what was created, what others wait for first.
+func (p *hostPlatform) start(ctx context.Context, w work, h host, ids []string) error {
+	for n, c := range w.plan.Containers {
 		if err := p.awaitDependencies(ctx, w, h, c); err != nil {
 			return err
 		}
-		if _, err := startOne(ctx, h, w.toStart(c, w.env.Weights[h.endpoint])); err != nil {
-			return err
+		if err := h.Start(ctx, ids[n]); err != nil {
+			return fmt.Errorf("start %s: %w", c.Name, err)
 		}
 		w.step(h.Name(), c.Name, "started")
 	}
 	return nil
 }
 
-func startOne(ctx context.Context, h host, spec catalog.ContainerSpec) (id string, err error) {
+func createOne(ctx context.Context, h host, spec catalog.ContainerSpec) (id string, err error) {
 	id, err = h.Create(ctx, spec)
 	if errors.Is(err, catalog.ErrNameTaken) {
 		return "", fmt.Errorf("create %s: a container that is not Teal's has that name; rename or remove it: %w", spec.Name, err)
 	}
 	if err != nil {
 		return "", fmt.Errorf("create %s: %w", spec.Name, err)
+	}
+	return id, nil
+}
+
+func startOne(ctx context.Context, h host, spec catalog.ContainerSpec) (id string, err error) {
+	id, err = createOne(ctx, h, spec)
+	if err != nil {
+		return "", err
 	}
 	if err := h.Start(ctx, id); err != nil {
 		return id, fmt.Errorf("start %s: %w", spec.Name, err)

@@ -719,6 +719,7 @@ func (e engine) Start(ctx context.Context, id string) error {
 		return err
 	}
 	return e.with(id, func(c *catalog.Container) {
+		c.Started = time.Now()
 		c.Running = !strings.Contains(c.Image, "crash") && !strings.Contains(c.Image, "job")
 		if strings.Contains(c.Image, "crash") {
 			c.ExitCode = 3

@@ -46,7 +46,7 @@ func (p *Platform) begin(proc *process, r *run) (*exec.Cmd, error) {
 		proc.ports, proc.exit = nil, 127 // what a shell says of a command it can't run
 		return nil, fmt.Errorf("run %q: %w", proc.command, err)
 	}
-	proc.running, proc.exit = true, 0
+	proc.running, proc.exit, proc.started = true, 0, p.opt.Now()
 	p.hint()
 	return cmd, nil
 }

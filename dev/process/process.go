@@ -27,6 +27,7 @@ type process struct {
 	run     *run           // nil unless it runs or waits to be restarted
 	ports   []catalog.Port // as published by the present or last run
 	running bool
+	started time.Time // the present run, or the last
 	exit    int
 }
 
@@ -44,7 +45,7 @@ func (p *process) container() catalog.Container {
 	c := catalog.Container{
 		ID: p.id, Name: p.name, Image: p.spec.Image, ImageID: p.digest,
 		Labels: maps.Clone(p.spec.Labels), Env: withPorts(p.env, p.ports),
-		Ports: p.publishedPorts(), Running: p.running, ExitCode: p.exit, Created: p.created,
+		Ports: p.publishedPorts(), Running: p.running, ExitCode: p.exit, Created: p.created, Started: p.started,
 	}
 	for _, name := range p.networks() {
 		c.Networks = append(c.Networks, catalog.Network{Name: name})

@@ -1,0 +1,45 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+
+	"teal/catalog"
+)
+
+// vacancies are the names on a host that earlier containers have still; a channel
+// is closed when its name is free.
+type vacancies map[string]chan struct{}
+
+func vacanciesAfter(old leftovers) vacancies {
+	v := vacancies{}
+	for _, c := range old.keep {
+		v[plannedName(c)] = make(chan struct{})
+	}
+	return v
+}
+
+// vacate gives a container the name that it is kept under, and its own away.
+func (v vacancies) vacate(ctx context.Context, h host, c catalog.Container) error {
+	if !isAside(c) {
+		if err := h.Rename(ctx, c.ID, c.Name+previousSuffix); err != nil {
+			return fmt.Errorf("put %s aside: %w", c.Name, err)
+		}
+	}
+	close(v[plannedName(c)])
+	return nil
+}
+
+// await waits until a name is free.
+func (v vacancies) await(ctx context.Context, name string) error {
+	taken, ok := v[name]
+	if !ok {
+		return ctx.Err()
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-taken:
+		return nil
+	}
+}
