@@ -111,6 +111,9 @@ func (d *Deployer) Approve(ctx context.Context, service, environment, reason str
 	case record.Approval != nil && d.opt.Now().After(record.Approval.Until):
 		return record, fmt.Errorf("deployment %s could be approved until %s (then: %s); deploy again", record.ID, record.Approval.Until.Local().Format(time.DateTime), record.Approval.Then)
 	}
+	if d.opt.DryRun {
+		return record, nil
+	}
 	return record, d.decide(ctx, record, catalog.Approve, reason)
 }
 
@@ -125,6 +128,9 @@ func (d *Deployer) Abort(ctx context.Context, service, environment, reason strin
 		return record, false, err
 	case !ok:
 		return record, false, fmt.Errorf("no deployment of %s to %s is under way; see `teal history %s %s`", service, environment, service, environment)
+	}
+	if d.opt.DryRun {
+		return record, false, nil
 	}
 	if err := d.decide(ctx, record, catalog.Abort, reason); err != nil {
 		return record, false, err

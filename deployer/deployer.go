@@ -37,6 +37,10 @@ type Options struct {
 	// Insist is how long a deployment under way tries again what Consul could not do;
 	// DefaultInsist when 0. Without Consul for longer its lock is lost anyway.
 	Insist time.Duration
+	// DryRun has what people do by hand looked at and told, and not done: a flip, a
+	// share, a rollback, a word on a deployment, the release of a lock. What a
+	// deployment would do is told by Plan.
+	DryRun bool
 	// GatePoll is the pause between two questions to an outside gate;
 	// DefaultGatePoll when 0.
 	GatePoll time.Duration

@@ -58,6 +58,9 @@ func (d *Deployer) goBackTo(ctx context.Context, alias catalog.Alias, req Rollba
 	if err != nil {
 		return Flipped{}, rollbackFailure(req.Service, alias, err)
 	}
+	if d.opt.DryRun {
+		return r.wouldReturn(ctx, req.Force)
+	}
 	g := &group{Deployer: d, runs: []*run{r}}
 	ctx, release, err := g.lockAll(ctx)
 	defer release()
@@ -115,10 +118,27 @@ func (g *group) goBack(ctx context.Context, force bool) error {
 
 // beginReturn settles what dead deployers left, and finds what is to come up.
 func (r *run) beginReturn(ctx context.Context, force bool) error {
-	name, env := r.record.Service, r.env.Name
 	if err := r.settleLeftovers(ctx, r.lock.session); err != nil {
-		return fmt.Errorf("look for what earlier deployments of %s to %s left: %w", name, env, err)
+		return fmt.Errorf("look for what earlier deployments of %s to %s left: %w", r.record.Service, r.env.Name, err)
 	}
+	return r.find(ctx, force)
+}
+
+// wouldReturn tells what a rollback to a kept release would do.
+func (r *run) wouldReturn(ctx context.Context, force bool) (Flipped, error) {
+	if err := r.find(ctx, force); err != nil {
+		return Flipped{}, rollbackFailure(r.record.Service, r.alias, err)
+	}
+	return Flipped{
+		Service: r.record.Service, Alias: r.env.Name, From: r.record.Previous, To: catalog.PointTo(r.record.Target),
+		Release: r.record.Release, DryRun: true,
+		Notes: []string{fmt.Sprintf("what %s holds would make way for it on %s", r.record.Target, strings.Join(r.record.Hosts, ", "))},
+	}, nil
+}
+
+// find finds what is to come up, and where. It changes nothing.
+func (r *run) find(ctx context.Context, force bool) error {
+	name, env := r.record.Service, r.env.Name
 	service, err := r.opt.Store.Service(ctx, name)
 	if err != nil {
 		return fmt.Errorf("read service %s: %w", name, err)

@@ -14,6 +14,9 @@ const (
 	hostGlance = 10 * time.Second // to tell something
 	hostAct    = time.Minute      // to do something
 	hostPull   = 15 * time.Minute // to get an image
+
+	pingPause   = 5 * time.Second // between two pings while it works
+	pingsMissed = 3               // in a row, of a host that works no more
 )
 
 // boundedHost ends what a host does not come to an end with. Waiting for a
@@ -71,8 +74,36 @@ func (b boundedHost) Logs(ctx context.Context, id string, lines int) (string, er
 	return within(ctx, hostGlance, func(ctx context.Context) (string, error) { return b.Host.Logs(ctx, id, lines) })
 }
 
+// Pull gives up much sooner where the host does not even answer a ping meanwhile.
 func (b boundedHost) Pull(ctx context.Context, image string) (string, error) {
-	return within(ctx, hostPull, func(ctx context.Context) (string, error) { return b.Host.Pull(ctx, image) })
+	return within(ctx, hostPull, func(ctx context.Context) (string, error) {
+		attended, done := b.attend(ctx)
+		defer done()
+		id, err := b.Host.Pull(attended, image)
+		if err != nil && ctx.Err() == nil && attended.Err() != nil {
+			err = fmt.Errorf("%w: %w", context.Cause(attended), err)
+		}
+		return id, err
+	})
+}
+
+// attend is a context that ends when the host has left several pings unanswered.
+// done ends the pinging; it must be called.
+func (b boundedHost) attend(ctx context.Context) (attended context.Context, done func()) {
+	attended, end := context.WithCancelCause(ctx)
+	go func() {
+		for missed := 0; missed < pingsMissed; {
+			if sleep(attended, pingPause) != nil {
+				return
+			}
+			missed++
+			if b.Ping(attended) == nil {
+				missed = 0
+			}
+		}
+		end(fmt.Errorf("it left %d pings unanswered", pingsMissed))
+	}()
+	return attended, func() { end(nil) }
 }
 
 func (b boundedHost) Create(ctx context.Context, spec catalog.ContainerSpec) (string, error) {

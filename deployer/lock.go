@@ -44,6 +44,9 @@ func (d *Deployer) ReleaseLock(ctx context.Context, service, environment string,
 		return lock, fmt.Errorf("%w by %s, whose session lives: should that run be dead, the lock goes by itself within %s; to take it from one that is alive, use --force",
 			catalog.ErrLocked, lock.Holder, catalog.SessionAfterlife)
 	}
+	if d.opt.DryRun {
+		return lock, nil
+	}
 	if err := d.opt.Store.BreakLock(ctx, service, environment, held); err != nil {
 		return lock, fmt.Errorf("release the lock of %s in %s: %w", service, environment, err)
 	}

@@ -119,6 +119,9 @@ func (d *Deployer) moveAll(ctx context.Context, moves []handMove) ([]Flipped, er
 			flips = append(flips, f)
 		}
 	}
+	if d.opt.DryRun {
+		return toldOf(moves, notes), nil
+	}
 	var index uint64
 	if len(flips) > 0 {
 		var err error
@@ -150,19 +153,39 @@ func movesNamed(flips []catalog.Flip) string {
 
 // moved waits until the routers have a flip, and tells it.
 func (d *Deployer) moved(ctx context.Context, m handMove, index uint64, began time.Time, notes []string) Flipped {
-	f := Flipped{Service: m.service.Name, Alias: m.from.Name, From: m.from.Value, To: m.to, Index: index, Notes: notes}
+	f := m.told()
+	f.Index, f.Notes = index, append(f.Notes, notes...)
 	if pointsAt(m.from, m.to) {
 		f.Index = m.from.Index
-		f.Notes = append(f.Notes, fmt.Sprintf("%s points at %s already", m.from.Name, m.to))
 		return f
 	}
 	d.opt.Logger.Info("flipped", "service", f.Service, "alias", f.Alias, "from", f.From, "to", f.To, "index", index)
 	routers, behind := d.awaitApplied(ctx, fleet.Flip{Service: f.Service, Index: index})
 	f.Routers, f.Notes, f.Took = routers, append(f.Notes, behind...), d.opt.Now().Sub(began)
+	return f
+}
+
+// told is what there is to tell of a move before it is made.
+func (m handMove) told() Flipped {
+	f := Flipped{Service: m.service.Name, Alias: m.from.Name, From: m.from.Value, To: m.to}
+	if pointsAt(m.from, m.to) {
+		f.Notes = []string{fmt.Sprintf("%s points at %s already", m.from.Name, m.to)}
+		return f
+	}
 	if t, ok := m.to.Single(); ok {
 		f.Release = m.service.Releases[t].ID
 	}
 	return f
+}
+
+// toldOf tells of moves that are not made.
+func toldOf(moves []handMove, notes [][]string) []Flipped {
+	told := make([]Flipped, len(moves))
+	for n, m := range moves {
+		told[n] = m.told()
+		told[n].DryRun, told[n].Notes = true, append(told[n].Notes, notes[n]...)
+	}
+	return told
 }
 
 // Drain waits, after a flip, until no router has a request at the targets that

@@ -11,7 +11,7 @@ import (
 	"teal/catalog"
 )
 
-// Flipped is a flip that went through.
+// Flipped is a flip that went through, or would.
 type Flipped struct {
 	Service string             `json:"service"`
 	Alias   string             `json:"alias"`
@@ -24,6 +24,8 @@ type Flipped struct {
 	// Notes says otherwise.
 	Routers int      `json:"routers"`
 	Notes   []string `json:"notes,omitempty"`
+	// DryRun tells that nothing was done: Index and Routers are 0 then.
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // Rollback points an environment back at its standby colour. It needs no lock
@@ -46,6 +48,9 @@ func (d *Deployer) Rollback(ctx context.Context, service, environment string, fo
 		}
 	}
 	if !hasPassing(s, standby) {
+		if d.opt.DryRun {
+			return d.wouldRevive(ctx, s, alias, standby)
+		}
 		if s, err = d.revive(ctx, s, standby); err != nil {
 			return Flipped{}, rollbackFailure(service, alias, err)
 		}
@@ -148,6 +153,18 @@ func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catal
 		return nil, fmt.Errorf("%s has no passing instance and no container that could be started; deploy the release you want", standby)
 	}
 	return d.awaitRevived(ctx, s.Name, standby, want)
+}
+
+// wouldRevive tells of a rollback to a standby that has to be started first.
+func (d *Deployer) wouldRevive(ctx context.Context, s *catalog.Service, alias catalog.Alias, standby catalog.Target) (Flipped, error) {
+	endpoints, err := d.lastHosts(ctx, s.Name, standby)
+	if err != nil {
+		return Flipped{}, rollbackFailure(s.Name, alias, err)
+	}
+	f := handMove{service: s, from: alias, to: catalog.PointTo(standby)}.told()
+	f.DryRun = true
+	f.Notes = []string{fmt.Sprintf("no instance of %s passes; its containers would be started on %s and checked first", standby, strings.Join(endpoints, ", "))}
+	return f, nil
 }
 
 // lastHosts are the hosts of the last deployment that brought a release to a

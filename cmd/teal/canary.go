@@ -9,7 +9,7 @@ import (
 )
 
 func canaryCommand(g *globals) *cobra.Command {
-	var asJSON bool
+	var asJSON, dry bool
 	cmd := &cobra.Command{
 		Use:   "canary SERVICE [ENVIRONMENT] PERCENT",
 		Short: "Send a part of the requests to the colour that is not live",
@@ -27,7 +27,7 @@ and done by teal deploy.`,
 				return usageError{fmt.Errorf("%q is no percentage; write a whole number from 0 to 100", args[last])}
 			}
 			out := newProgress(cmd.OutOrStdout())
-			d, err := g.deployer(nil)
+			d, err := g.deployerFor(nil, dry)
 			if err != nil {
 				return err
 			}
@@ -42,6 +42,7 @@ and done by teal deploy.`,
 			return nil
 		},
 	}
+	dryRunFlag(cmd, &dry)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as JSON")
 	return cmd
 }

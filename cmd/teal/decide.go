@@ -17,12 +17,13 @@ type decided struct {
 	Release     string          `json:"release"`
 	Verdict     catalog.Verdict `json:"verdict"`
 	// Ended tells that the deployment was put back here, as nobody runs it.
-	Ended bool `json:"ended"`
+	Ended  bool `json:"ended"`
+	DryRun bool `json:"dry_run,omitempty"`
 }
 
 func approveCommand(g *globals) *cobra.Command {
 	var reason string
-	var asJSON bool
+	var asJSON, dry bool
 	cmd := &cobra.Command{
 		Use:   "approve SERVICE [ENVIRONMENT]",
 		Short: "Say yes to the deployment that awaits it",
@@ -32,7 +33,7 @@ pipeline does with teal resume.`,
 		Example: "  teal approve web\n  teal approve web production --reason CHG-4711",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := g.deployer(nil)
+			d, err := g.deployerFor(nil, dry)
 			if err != nil {
 				return err
 			}
@@ -41,18 +42,22 @@ pipeline does with teal resume.`,
 			if err != nil {
 				return err
 			}
-			done := decided{args[0], environment, record.ID, record.Release, catalog.Approve, false}
+			done := decided{args[0], environment, record.ID, record.Release, catalog.Approve, false, dry}
+			if dry {
+				return done.say(cmd, asJSON, "release %s of %s awaits a yes and would get it; it would go live in %s", record.Release, args[0], environment)
+			}
 			return done.say(cmd, asJSON, "release %s of %s may go live in %s", record.Release, args[0], environment)
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the records")
+	dryRunFlag(cmd, &dry)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as JSON")
 	return cmd
 }
 
 func abortCommand(g *globals) *cobra.Command {
 	var reason string
-	var asJSON bool
+	var asJSON, dry bool
 	cmd := &cobra.Command{
 		Use:   "abort SERVICE [ENVIRONMENT]",
 		Short: "End the deployment that is under way and put everything back",
@@ -63,7 +68,7 @@ runs, as it awaits approval, is put back here.`,
 		Example: "  teal abort web\n  teal abort web integration --reason 'wrong branch'",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := g.deployer(newProgress(cmd.ErrOrStderr()).event)
+			d, err := g.deployerFor(newProgress(cmd.ErrOrStderr()).event, dry)
 			if err != nil {
 				return err
 			}
@@ -72,7 +77,10 @@ runs, as it awaits approval, is put back here.`,
 			if err != nil {
 				return err
 			}
-			done := decided{args[0], environment, record.ID, record.Release, catalog.Abort, ended}
+			done := decided{args[0], environment, record.ID, record.Release, catalog.Abort, ended, dry}
+			if dry {
+				return done.say(cmd, asJSON, "deployment %s of %s to %s, which is %s, would be put back", record.ID, args[0], environment, record.State)
+			}
 			if ended {
 				return done.say(cmd, asJSON, "deployment %s of %s to %s is put back", record.ID, args[0], environment)
 			}
@@ -80,6 +88,7 @@ runs, as it awaits approval, is put back here.`,
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, for the records")
+	dryRunFlag(cmd, &dry)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as JSON")
 	return cmd
 }

@@ -44,6 +44,7 @@ The same without looking and waiting is one PUT:
 	}
 	cmd.Flags().StringVar(&f.wait, "wait", waitApplied, "what to wait for: applied or drained")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 30*time.Second, "how long to wait for the last request, with --wait drained")
+	dryRunFlag(cmd, &f.dry)
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "write it as JSON")
 	return cmd
 }
@@ -54,6 +55,7 @@ type flipping struct {
 	wait    string
 	timeout time.Duration
 	asJSON  bool
+	dry     bool
 }
 
 func (f *flipping) run(cmd *cobra.Command, args []string) error {
@@ -64,7 +66,7 @@ func (f *flipping) run(cmd *cobra.Command, args []string) error {
 	if f.wait != waitApplied && f.wait != waitDrained {
 		return usageError{fmt.Errorf("unknown --wait %q; it is %s or %s", f.wait, waitApplied, waitDrained)}
 	}
-	d, err := f.deployer(nil)
+	d, err := f.deployerFor(nil, f.dry)
 	if err != nil {
 		return err
 	}
@@ -80,7 +82,7 @@ func (f *flipping) run(cmd *cobra.Command, args []string) error {
 	for _, one := range done {
 		out.flipped(one)
 	}
-	if left == nil && f.wait == waitDrained {
+	if left == nil && f.wait == waitDrained && !f.dry {
 		out.line("", "no request is left at what was pointed at before")
 	}
 	return left
@@ -102,7 +104,7 @@ func wishesOf(args []string) ([]deployer.Wish, error) {
 // drain waits for the last requests where that is asked for. It is what was waited
 // for in vain.
 func (f *flipping) drain(ctx context.Context, d *deployer.Deployer, done []deployer.Flipped) error {
-	if f.wait != waitDrained {
+	if f.wait != waitDrained || f.dry {
 		return nil
 	}
 	var errs []error

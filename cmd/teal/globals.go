@@ -75,6 +75,11 @@ func (g *globals) watchingStore(log hclog.Logger, budget int) (*consul.Store, er
 // deployer makes a deployer on the real parts. It logs nothing unless asked to:
 // what happens is on the screen already.
 func (g *globals) deployer(progress func(deployer.Event)) (*deployer.Deployer, error) {
+	return g.deployerFor(progress, false)
+}
+
+// deployerFor is one that only tells what people would do by hand, where dry.
+func (g *globals) deployerFor(progress func(deployer.Event), dry bool) (*deployer.Deployer, error) {
 	log, err := g.logger(hclog.Off)
 	if err != nil {
 		return nil, err
@@ -85,7 +90,7 @@ func (g *globals) deployer(progress func(deployer.Event)) (*deployer.Deployer, e
 	}
 	return deployer.New(deployer.Options{
 		Store: store, Connect: connectDocker, Fleet: fleet.NewClient(log), Registry: registry.New(),
-		Progress: progress, By: dev.By(), Logger: log,
+		Progress: progress, By: dev.By(), Logger: log, DryRun: dry,
 	}), nil
 }
 

@@ -50,7 +50,7 @@ func lockStatusCommand(g *globals) *cobra.Command {
 }
 
 func lockReleaseCommand(g *globals) *cobra.Command {
-	var force bool
+	var force, asJSON, dry bool
 	cmd := &cobra.Command{
 		Use:   "release SERVICE ENVIRONMENT",
 		Short: "Take the lock away from who holds it",
@@ -64,7 +64,7 @@ what was left.`,
 		Example: "  teal lock release web production --force",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := g.deployer(nil)
+			d, err := g.deployerFor(nil, dry)
 			if err != nil {
 				return err
 			}
@@ -72,12 +72,25 @@ what was left.`,
 			if err != nil {
 				return err
 			}
-			printReleased(cmd.OutOrStdout(), lock)
+			released := releasedLock{Lock: lock, Released: lock.Held && !dry, DryRun: dry}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), released)
+			}
+			released.print(cmd.OutOrStdout())
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "even if the holder's session lives")
+	dryRunFlag(cmd, &dry)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write the lock as it was found as JSON")
 	return cmd
+}
+
+// releasedLock is a lock as it was, and whether it was taken away.
+type releasedLock struct {
+	deployer.Lock
+	Released bool `json:"released"`
+	DryRun   bool `json:"dry_run,omitempty"`
 }
 
 // printLock says one fact a line.
@@ -97,14 +110,16 @@ func printLock(out io.Writer, l deployer.Lock, now time.Time) {
 	fmt.Fprintf(out, "no session holds it, so it keeps nobody out; `teal lock release %s %s` removes it\n", l.Service, l.Environment)
 }
 
-func printReleased(out io.Writer, l deployer.Lock) {
+func (l releasedLock) print(out io.Writer) {
 	switch {
 	case !l.Held:
 		fmt.Fprintf(out, "nobody is deploying %s to %s: the lock is free already\n", l.Service, l.Environment)
+	case l.DryRun:
+		fmt.Fprintf(out, "would take the lock of %s in %s from %s, who has it for %s\n", l.Service, l.Environment, l.Holder, forWhat(l.Lock))
 	case !l.Alive:
 		fmt.Fprintf(out, "removed the lock of %s in %s, which no session held\n", l.Service, l.Environment)
 	default:
-		fmt.Fprintf(out, "took the lock of %s in %s from %s, who had it for %s\n", l.Service, l.Environment, l.Holder, forWhat(l))
+		fmt.Fprintf(out, "took the lock of %s in %s from %s, who had it for %s\n", l.Service, l.Environment, l.Holder, forWhat(l.Lock))
 		fmt.Fprintln(out, "that run stops within seconds and cleans nothing up; the next deployment finishes or reverts it")
 	}
 }

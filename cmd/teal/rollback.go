@@ -11,7 +11,7 @@ import (
 
 func rollbackCommand(g *globals) *cobra.Command {
 	var req deployer.RollbackRequest
-	var asJSON bool
+	var asJSON, dry bool
 	cmd := &cobra.Command{
 		Use:   "rollback SERVICE [RELEASE]",
 		Short: "Go back to the standby colour, or to an earlier release that is kept",
@@ -32,7 +32,7 @@ It ends with 0 when the release is live, and with 5 when it could not go back.`,
 			if asJSON {
 				out = newProgress(cmd.ErrOrStderr())
 			}
-			d, err := g.deployer(out.event)
+			d, err := g.deployerFor(out.event, dry)
 			if err != nil {
 				return err
 			}
@@ -52,6 +52,7 @@ It ends with 0 when the release is live, and with 5 when it could not go back.`,
 	f.StringVarP(&req.Environment, "environment", "e", catalog.DefaultAlias, "what to roll back")
 	f.BoolVar(&req.Force, "force", false, "go back even after a task that can't be taken back")
 	f.DurationVar(&req.WaitLock, "wait", 0, "with a RELEASE: how long to wait for a deployment that is under way")
+	dryRunFlag(cmd, &dry)
 	f.BoolVar(&asJSON, "json", false, "write what was done as JSON, and progress to standard error")
 	return cmd
 }
@@ -65,7 +66,19 @@ func (p *progress) flipped(f deployer.Flipped) {
 	if f.Release != "" {
 		release = " (release " + f.Release + ")"
 	}
-	p.line("", "%s of %s points at %s%s, was %s", f.Alias, f.Service, f.To, release, orNothing(f.From))
+	switch {
+	case f.DryRun && f.From.String() == f.To.String():
+		return // the note says it
+	case f.DryRun:
+		p.line("", "%s of %s would point at %s%s, points at %s", f.Alias, f.Service, f.To, release, orNothing(f.From))
+	default:
+		p.line("", "%s of %s points at %s%s, was %s", f.Alias, f.Service, f.To, release, orNothing(f.From))
+	}
+}
+
+// dryRunFlag declares the flag of a command that people act by.
+func dryRunFlag(cmd *cobra.Command, dry *bool) {
+	cmd.Flags().BoolVar(dry, "dry-run", false, "look at everything, say what would be done, and do nothing")
 }
 
 func orNothing(v catalog.AliasValue) string {

@@ -1,0 +1,69 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// pullingHost takes a time to pull, and answers pings until it hangs.
+type pullingHost struct {
+	Host
+	takes, hangs time.Duration // from the beginning
+	began        time.Time
+}
+
+func (h pullingHost) Ping(ctx context.Context) error {
+	if time.Since(h.began) < h.hangs {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (h pullingHost) Pull(ctx context.Context, image string) (string, error) {
+	if err := sleep(ctx, h.takes); err != nil {
+		return "", errors.New("the request was cut off")
+	}
+	return "id of " + image, nil
+}
+
+func TestAPullEndsWithItsHost(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes, hangs, ends time.Duration
+		says               string
+	}{
+		"a long one on a host that answers":   {takes: 14 * time.Minute, hangs: time.Hour, ends: 14 * time.Minute},
+		"one that is over before the third":   {takes: 20 * time.Second, ends: 20 * time.Second},
+		"on a host that hangs from the start": {takes: time.Hour, ends: 30 * time.Second, says: "it left 3 pings unanswered: the request was cut off"},
+		"on a host that hangs in the midst":   {takes: time.Hour, hangs: 62 * time.Second, ends: 90 * time.Second, says: "it left 3 pings unanswered"},
+		"one that never ends":                 {takes: time.Hour, hangs: time.Hour, ends: hostPull, says: "no answer within 15m0s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				id, err := boundedHost{pullingHost{takes: c.takes, hangs: c.hangs, began: began}}.Pull(t.Context(), "web")
+				require.Equal(t, c.ends, time.Since(began))
+				if c.says == "" {
+					require.NoError(t, err)
+					require.Equal(t, "id of web", id)
+					return
+				}
+				require.ErrorContains(t, err, c.says)
+			})
+		})
+	}
+}
+
+func TestAPullEndsWithItsCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
+		defer cancel()
+		_, err := boundedHost{pullingHost{takes: time.Hour, hangs: time.Hour, began: time.Now()}}.Pull(ctx, "web")
+		require.EqualError(t, err, "the request was cut off", "the caller knows why")
+	})
+}
