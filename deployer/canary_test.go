@@ -3,6 +3,7 @@ package deployer_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -194,4 +195,30 @@ func TestDeadCanaryIsGivenBackByTheNextRun(t *testing.T) {
 	all, err := w.Deployments(t.Context(), "web", "production")
 	require.NoError(t, err)
 	require.Equal(t, catalog.RolledBack, all[2].State)
+}
+
+// TestTooLittleTrafficBreaksNoLimit: what too few requests say is not judged, but
+// told with both figures.
+func TestTooLittleTrafficBreaksNoLimit(t *testing.T) {
+	t.Parallel()
+	for name, req := range map[string]deployer.Request{"canary": canaried(8 * time.Millisecond), "bake": baked(8 * time.Millisecond)} {
+		t.Run(name, func(t *testing.T) {
+			w := twoReleases(t)
+			asked := uint64(0)
+			w.counted = func(catalog.Target) *fleet.Traffic {
+				asked = min(asked+1, 10)
+				return &fleet.Traffic{Requests: asked, Errors: asked} // nine since the first time
+			}
+			var events []deployer.Event
+			d, err := deployer.New(deployer.Options{
+				Store: w, Connect: w.connect, Fleet: w, Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond,
+				Progress: func(e deployer.Event) { events = append(events, e) },
+			}).Deploy(t.Context(), req)
+			require.NoError(t, err)
+			require.Equal(t, catalog.Succeeded, d.State)
+			require.True(t, slices.ContainsFunc(events, func(e deployer.Event) bool {
+				return e.Kind == deployer.Note && strings.Contains(e.Text, "requests while it was watched, too few of the 10 that its limits count from")
+			}), "%v", events)
+		})
+	}
 }
