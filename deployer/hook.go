@@ -29,13 +29,13 @@ func (r *run) runTest(ctx context.Context) error {
 	}
 	bound, done := context.WithTimeout(ctx, test.Timeout)
 	defer done()
-	out := &lineWriter{line: func(line string) { r.step("%s: %s", test.name(), line) }}
+	out := &LineWriter{Line: func(line string) { r.step("%s: %s", test.name(), line) }}
 	if test.Image != "" {
 		err = r.testContainer(bound, door.url, out)
 	} else {
 		err = runGroup(r.testProcess(bound, door.url, out))
 	}
-	out.end()
+	out.End()
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -75,7 +75,7 @@ func (r *run) testContainer(ctx context.Context, preview string, out io.Writer) 
 	return err
 }
 
-func (r *run) testProcess(ctx context.Context, preview string, out *lineWriter) *exec.Cmd {
+func (r *run) testProcess(ctx context.Context, preview string, out *LineWriter) *exec.Cmd {
 	command := r.spec.Gates.Test.Command
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = filepath.Dir(r.spec.Path)

@@ -3,22 +3,27 @@ package deployer
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"unicode"
 )
 
 // maxLine is how many bytes without an end of line are taken for one.
 const maxLine = 2000
 
-// lineWriter hands on what is written to it line by line, without what would
-// move a terminal's cursor. It is not safe for concurrent use.
-type lineWriter struct {
-	line func(string)
+// LineWriter hands on what a tool or a container writes to it, line by line and
+// without what would move a terminal's cursor. It is safe for concurrent use.
+type LineWriter struct {
+	Line func(string) // called with one line at a time; empty ones are left out
+
+	mu   sync.Mutex
 	last string // line that said something
 	rest []byte // of a line that has not ended
 }
 
 // Write implements io.Writer and never fails.
-func (w *lineWriter) Write(p []byte) (int, error) {
+func (w *LineWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.rest = append(w.rest, p...)
 	for {
 		n := bytes.IndexByte(w.rest, '\n')
@@ -35,13 +40,15 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	}
 }
 
-// end hands on a line that has no end.
-func (w *lineWriter) end() {
+// End hands on a line that has no end.
+func (w *LineWriter) End() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.tell(w.rest)
 	w.rest = nil
 }
 
-func (w *lineWriter) tell(line []byte) {
+func (w *LineWriter) tell(line []byte) {
 	text := strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\t' {
 			return -1
@@ -50,6 +57,6 @@ func (w *lineWriter) tell(line []byte) {
 	}, strings.ToValidUTF8(string(line), "?"))
 	if text = strings.TrimRight(text, " \t"); text != "" {
 		w.last = text
-		w.line(text)
+		w.Line(text)
 	}
 }

@@ -56,9 +56,9 @@ func RunSelfTest(ctx context.Context, h SelfTestHost, spec *Spec, out io.Writer)
 	}
 	bound, done := context.WithTimeout(ctx, timeout)
 	defer done()
-	said := &lineWriter{line: func(string) {}}
+	said := &LineWriter{Line: func(string) {}}
 	code, err := runAlone(bound, h, selfTestContainer(spec, image), io.MultiWriter(out, said))
-	said.end()
+	said.End()
 	switch {
 	case ctx.Err() != nil:
 		return errors.Join(fmt.Errorf("the self-test of %s was broken off: %w", image, context.Cause(ctx)), leftover(err))

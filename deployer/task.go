@@ -77,9 +77,9 @@ func (r *run) runTask(ctx context.Context, task Task, command []string) error {
 	defer done()
 	c := r.besides(part, task.Name)
 	c.Entrypoint, c.Command = command[:1], command[1:]
-	out := &lineWriter{line: func(line string) { r.step("%s: %s", task.Name, line) }}
+	out := &LineWriter{Line: func(line string) { r.step("%s: %s", task.Name, line) }}
 	code, err := r.platform.once(bound, r.work(), c, out)
-	out.end()
+	out.End()
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -189,8 +189,8 @@ func (p *pipeline) lint(context.Context) error {
 }
 
 // toolOutput shows what a tool writes, a line at a time.
-func (p *pipeline) toolOutput(step string) *lineSplitter {
-	return &lineSplitter{line: func(text string) { p.out.say(step, "%s", text) }}
+func (p *pipeline) toolOutput(step string) *deployer.LineWriter {
+	return &deployer.LineWriter{Line: func(text string) { p.out.say(step, "%s", text) }}
 }
 
 func (p *pipeline) onEngine(do func(*docker.Engine) error) error {
@@ -211,7 +211,7 @@ func (p *pipeline) build(ctx context.Context) error {
 		return usageError{err}
 	}
 	out := p.toolOutput(stepBuild)
-	defer out.end()
+	defer out.End()
 	err := p.onEngine(func(e *docker.Engine) error { return deployer.BuildImages(ctx, e, plan, out) })
 	if err != nil {
 		return err
@@ -228,7 +228,7 @@ func (p *pipeline) test(ctx context.Context) error {
 		return p.told(stepTest, "the file has no self-test")
 	}
 	out := p.toolOutput(stepTest)
-	defer out.end()
+	defer out.End()
 	err = p.onEngine(func(e *docker.Engine) error { return deployer.RunSelfTest(ctx, e, p.source.spec, out) })
 	if err != nil {
 		return err
@@ -241,7 +241,7 @@ func (p *pipeline) push(ctx context.Context) error {
 		return p.told(stepPush, "no part has a build")
 	}
 	out := p.toolOutput(stepPush)
-	defer out.end()
+	defer out.End()
 	err := p.onEngine(func(e *docker.Engine) (err error) {
 		p.pushed, err = deployer.PushImages(ctx, e, p.source.spec, out)
 		return err
