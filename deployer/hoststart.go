@@ -1,0 +1,67 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"teal/catalog"
+)
+
+// create creates all of the work on a host, and what it shares, and answers the
+// ids in the plan's order.
+func (p *hostPlatform) create(ctx context.Context, w work, h host, names vacancies) (ids []string, err error) {
+	if err := p.startShared(ctx, w, h); err != nil {
+		return nil, err
+	}
+	if err := h.EnsureNetwork(ctx, w.plan.Network, w.plan.NetworkLabels); err != nil {
+		return nil, fmt.Errorf("make network %s: %w", w.plan.Network, err)
+	}
+	for _, c := range w.plan.Containers {
+		if err := names.await(ctx, c.Name); err != nil {
+			return nil, err
+		}
+		id, err := createOne(ctx, h, w.toStart(c, w.env.Weights[h.endpoint]))
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// start starts what was created, what others wait for first.
+func (p *hostPlatform) start(ctx context.Context, w work, h host, ids []string) error {
+	for n, c := range w.plan.Containers {
+		if err := p.awaitDependencies(ctx, w, h, c); err != nil {
+			return err
+		}
+		if err := h.Start(ctx, ids[n]); err != nil {
+			return fmt.Errorf("start %s: %w", c.Name, err)
+		}
+		w.step(h.Name(), c.Name, "started")
+	}
+	return nil
+}
+
+func createOne(ctx context.Context, h host, spec catalog.ContainerSpec) (id string, err error) {
+	id, err = h.Create(ctx, spec)
+	if errors.Is(err, catalog.ErrNameTaken) {
+		return "", fmt.Errorf("create %s: a container that is not Teal's has that name; rename or remove it: %w", spec.Name, err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("create %s: %w", spec.Name, err)
+	}
+	return id, nil
+}
+
+func startOne(ctx context.Context, h host, spec catalog.ContainerSpec) (id string, err error) {
+	id, err = createOne(ctx, h, spec)
+	if err != nil {
+		return "", err
+	}
+	if err := h.Start(ctx, id); err != nil {
+		return id, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	return id, nil
+}

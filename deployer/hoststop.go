@@ -1,0 +1,66 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"teal/catalog"
+)
+
+// stopParts stops containers, as eachPart goes through them.
+func stopParts(ctx context.Context, h host, cs []catalog.Container, grace func(catalog.Container) time.Duration) error {
+	return eachPart(ctx, cs, func(ctx context.Context, c catalog.Container) error { return stopOne(ctx, h, c, grace(c)) })
+}
+
+func stopOne(ctx context.Context, h host, c catalog.Container, grace time.Duration) error {
+	if err := h.Stop(ctx, c.ID, grace); err != nil {
+		return fmt.Errorf("stop %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// eachPart does something with containers, the oldest of which is the first in
+// the list: with all replicas of a part at once, and with those who depend on
+// others before them.
+func eachPart(ctx context.Context, cs []catalog.Container, do func(context.Context, catalog.Container) error) error {
+	for end := len(cs); end > 0; {
+		begin := end - 1
+		for begin > 0 && cs[begin-1].Labels[catalog.LabelPart] == cs[end-1].Labels[catalog.LabelPart] {
+			begin--
+		}
+		group, ctx := errgroup.WithContext(ctx)
+		for _, c := range cs[begin:end] {
+			group.Go(func() error { return do(ctx, c) })
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		end = begin
+	}
+	return nil
+}
+
+// grace is how long a container of the target may take to end: what the file
+// says of its part now, as the one it was started from is not at hand.
+func (w work) grace(c catalog.Container) time.Duration {
+	for _, part := range w.spec.Parts {
+		if part.Name == c.Labels[catalog.LabelPart] && part.StopGrace > 0 {
+			return part.StopGrace
+		}
+	}
+	return defaultStopGrace
+}
+
+// discard stops and removes a container.
+func discard(ctx context.Context, h host, c catalog.Container) error {
+	if err := stopOne(ctx, h, c, defaultStopGrace); err != nil {
+		return err
+	}
+	if err := h.Remove(ctx, c.ID); err != nil {
+		return fmt.Errorf("remove %s: %w", c.Name, err)
+	}
+	return nil
+}
