@@ -112,7 +112,7 @@ func (d *Deployer) Approve(ctx context.Context, service, environment, reason str
 		return record, fmt.Errorf("deployment %s could be approved until %s (then: %s); deploy again", record.ID, record.Approval.Until.Local().Format(time.DateTime), record.Approval.Then)
 	}
 	if d.opt.DryRun {
-		return record, nil
+		return record, d.unaborted(ctx, record)
 	}
 	return record, d.decide(ctx, record, catalog.Approve, reason)
 }
@@ -130,7 +130,8 @@ func (d *Deployer) Abort(ctx context.Context, service, environment, reason strin
 		return record, false, fmt.Errorf("no deployment of %s to %s is under way; see `teal history %s %s`", service, environment, service, environment)
 	}
 	if d.opt.DryRun {
-		return record, false, nil
+		ended, err = d.wouldAbort(ctx, record)
+		return record, ended, err
 	}
 	if err := d.decide(ctx, record, catalog.Abort, reason); err != nil {
 		return record, false, err
@@ -150,6 +151,31 @@ func (d *Deployer) Abort(ctx context.Context, service, environment, reason strin
 	end := ending{state: catalog.Aborted, reason: abortedBy(said).Error(), note: "reverted by who aborted it"}
 	_, err = d.settle(inner, record, lock.session, end)
 	return record, true, err
+}
+
+// unaborted is that nobody has said no to a deployment, which is the last word.
+func (d *Deployer) unaborted(ctx context.Context, record catalog.Deployment) error {
+	said, ok, err := d.opt.Store.Decision(ctx, record.Service, record.Environment, record.ID)
+	if err != nil {
+		return fmt.Errorf("read what was said of deployment %s: %w", record.ID, err)
+	}
+	if ok && said.Verdict == catalog.Abort {
+		return fmt.Errorf("deployment %s of %s to %s: %w", record.ID, record.Service, record.Environment, abortedBy(said))
+	}
+	return nil
+}
+
+// wouldAbort tells whether an abort would end a deployment itself, as nobody runs
+// it.
+func (d *Deployer) wouldAbort(ctx context.Context, record catalog.Deployment) (ended bool, err error) {
+	lock, err := d.LockStatus(ctx, record.Service, record.Environment)
+	if err != nil || lock.Alive {
+		return false, err
+	}
+	if record.State == catalog.Draining || record.State == catalog.Baking {
+		return true, staysLive(record)
+	}
+	return true, nil
 }
 
 func (d *Deployer) decide(ctx context.Context, record catalog.Deployment, verdict catalog.Verdict, reason string) error {

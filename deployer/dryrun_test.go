@@ -49,7 +49,8 @@ func TestDryRunOfAFlip(t *testing.T) {
 	f, err = d.Share(t.Context(), "web", "production", 25)
 	told(t, f, err, "blue-production=25,green-production=75", "")
 	f, err = d.Flip(t.Context(), "web", "production", catalog.PointTo(green))
-	told(t, f, err, "green-production", "")
+	require.NoError(t, err)
+	require.True(t, f.DryRun)
 	require.Equal(t, []string{"production points at green-production already"}, f.Notes)
 	w.stopAll("a", blue)
 	w.stopAll("b", blue)
@@ -68,10 +69,15 @@ func TestDryRunOfARollback(t *testing.T) {
 
 	w.stopAll("a", blue)
 	w.stopAll("b", blue)
+	w.deaf["b"] = true
 	f, err = d.Rollback(t.Context(), "web", "production", false)
 	told(t, f, err, "blue-production", "r1")
-	require.Equal(t, []string{"no instance of blue-production passes; its containers would be started on a, b and checked first"}, f.Notes)
+	require.Equal(t, []string{"no instance of blue-production passes; 2 would be started on a and checked first"}, f.Notes)
 	require.Equal(t, "green-production", w.alias("production"))
+
+	w.deaf["a"] = true
+	_, err = d.Rollback(t.Context(), "web", "production", false)
+	require.Contains(t, failure(t, err).Reason, "none of its hosts answers", "as the act would")
 }
 
 func TestDryRunOfARollbackToAKeptRelease(t *testing.T) {
@@ -85,6 +91,12 @@ func TestDryRunOfARollbackToAKeptRelease(t *testing.T) {
 	_, err = d.RollbackTo(t.Context(), to("r9"))
 	require.Equal(t, catalog.RollbackFailed, failure(t, err).Outcome)
 	require.ErrorContains(t, err, "r9")
+	f, err = d.RollbackTo(t.Context(), to("r4"))
+	require.NoError(t, err)
+	require.True(t, f.DryRun, "even where nothing is to be done")
+	w.holder = "somebody"
+	_, err = d.RollbackTo(t.Context(), to("r2"))
+	require.ErrorIs(t, err, catalog.ErrLocked)
 }
 
 func TestDryRunOfAWordOnADeployment(t *testing.T) {
@@ -97,10 +109,13 @@ func TestDryRunOfAWordOnADeployment(t *testing.T) {
 	require.Equal(t, "r3", record.Release)
 	record, ended, err := d.Abort(t.Context(), "web", "production", "")
 	require.NoError(t, err)
-	require.False(t, ended)
+	require.True(t, ended, "nobody runs it")
 	require.Equal(t, "r3", record.Release)
 	require.Equal(t, catalog.AwaitingApproval, w.last(t).State)
 	require.Empty(t, w.decisions)
+	w.decisions[record.ID] = catalog.Decision{Verdict: catalog.Abort, By: "ann@ci"}
+	_, err = d.Approve(t.Context(), "web", "production", "")
+	require.ErrorContains(t, err, "ann@ci", "who has said no")
 }
 
 func TestDryRunOfTheReleaseOfALock(t *testing.T) {

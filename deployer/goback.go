@@ -40,7 +40,7 @@ func (d *Deployer) RollbackTo(ctx context.Context, req RollbackRequest) (Flipped
 	alias, standby, err := chooseStandby(s, req.Environment)
 	if live, ok := alias.Value.Single(); ok && s.Releases[live].ID == req.Release {
 		return Flipped{
-			Service: s.Name, Alias: alias.Name, From: alias.Value, To: alias.Value, Release: req.Release, Index: alias.Index,
+			Service: s.Name, Alias: alias.Name, From: alias.Value, To: alias.Value, Release: req.Release, Index: alias.Index, DryRun: d.opt.DryRun,
 			Notes: []string{fmt.Sprintf("release %s is live already", req.Release)},
 		}, nil
 	}
@@ -59,7 +59,7 @@ func (d *Deployer) goBackTo(ctx context.Context, alias catalog.Alias, req Rollba
 		return Flipped{}, rollbackFailure(req.Service, alias, err)
 	}
 	if d.opt.DryRun {
-		return r.wouldReturn(ctx, req.Force)
+		return r.wouldReturn(ctx, alias, req)
 	}
 	g := &group{Deployer: d, runs: []*run{r}}
 	ctx, release, err := g.lockAll(ctx)
@@ -125,9 +125,19 @@ func (r *run) beginReturn(ctx context.Context, force bool) error {
 }
 
 // wouldReturn tells what a rollback to a kept release would do.
-func (r *run) wouldReturn(ctx context.Context, force bool) (Flipped, error) {
-	if err := r.find(ctx, force); err != nil {
-		return Flipped{}, rollbackFailure(r.record.Service, r.alias, err)
+func (r *run) wouldReturn(ctx context.Context, alias catalog.Alias, req RollbackRequest) (Flipped, error) {
+	lock, err := r.LockStatus(ctx, req.Service, req.Environment)
+	if err != nil {
+		return Flipped{}, err
+	}
+	if lock.Alive {
+		return Flipped{}, fmt.Errorf("%w by %s; a rollback to a kept release waits for that", catalog.ErrLocked, lock.Holder)
+	}
+	if err = r.find(ctx, req.Force); err == nil {
+		err = r.platform.preflight(ctx, r.work())
+	}
+	if err != nil {
+		return Flipped{}, rollbackFailure(req.Service, alias, err)
 	}
 	return Flipped{
 		Service: r.record.Service, Alias: r.env.Name, From: r.record.Previous, To: catalog.PointTo(r.record.Target),

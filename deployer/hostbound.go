@@ -3,6 +3,7 @@ package deployer
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"teal/catalog"
@@ -34,12 +35,26 @@ func within[T any](ctx context.Context, limit time.Duration, do func(context.Con
 	return answer, err
 }
 
+// wholly is within for what changes something. Once begun it is waited for, even
+// when nobody wants it any more: an engine finishes what it was told to, and who
+// puts things back must not come before that.
+func wholly[T any](ctx context.Context, limit time.Duration, do func(context.Context) (T, error)) (T, error) {
+	if ctx.Err() != nil {
+		var none T
+		return none, context.Cause(ctx)
+	}
+	return within(context.WithoutCancel(ctx), limit, do)
+}
+
 func acting(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
-	_, err := within(ctx, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, do(ctx) })
+	_, err := wholly(ctx, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, do(ctx) })
 	return err
 }
 
-func (b boundedHost) Ping(ctx context.Context) error { return acting(ctx, pingTimeout, b.Host.Ping) }
+func (b boundedHost) Ping(ctx context.Context) error {
+	_, err := within(ctx, pingTimeout, func(ctx context.Context) (struct{}, error) { return struct{}{}, b.Host.Ping(ctx) })
+	return err
+}
 
 func (b boundedHost) Info(ctx context.Context) (catalog.Machine, error) {
 	return within(ctx, hostGlance, b.Host.Info)
@@ -87,27 +102,32 @@ func (b boundedHost) Pull(ctx context.Context, image string) (string, error) {
 	})
 }
 
-// attend is a context that ends when the host has left several pings unanswered.
+// attend is a context that ends when the host has failed several pings in a row.
 // done ends the pinging; it must be called.
 func (b boundedHost) attend(ctx context.Context) (attended context.Context, done func()) {
 	attended, end := context.WithCancelCause(ctx)
-	go func() {
+	var pinging sync.WaitGroup
+	pinging.Go(func() {
+		var err error
 		for missed := 0; missed < pingsMissed; {
 			if sleep(attended, pingPause) != nil {
 				return
 			}
 			missed++
-			if b.Ping(attended) == nil {
+			if err = b.Ping(attended); err == nil {
 				missed = 0
 			}
 		}
-		end(fmt.Errorf("it left %d pings unanswered", pingsMissed))
-	}()
-	return attended, func() { end(nil) }
+		end(fmt.Errorf("%d pings in a row have failed (%w)", pingsMissed, err))
+	})
+	return attended, func() {
+		end(nil)
+		pinging.Wait()
+	}
 }
 
 func (b boundedHost) Create(ctx context.Context, spec catalog.ContainerSpec) (string, error) {
-	return within(ctx, hostAct, func(ctx context.Context) (string, error) { return b.Host.Create(ctx, spec) })
+	return wholly(ctx, hostAct, func(ctx context.Context) (string, error) { return b.Host.Create(ctx, spec) })
 }
 
 func (b boundedHost) EnsureNetwork(ctx context.Context, name string, labels map[string]string) error {

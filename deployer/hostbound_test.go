@@ -39,8 +39,8 @@ func TestAPullEndsWithItsHost(t *testing.T) {
 	}{
 		"a long one on a host that answers":   {takes: 14 * time.Minute, hangs: time.Hour, ends: 14 * time.Minute},
 		"one that is over before the third":   {takes: 20 * time.Second, ends: 20 * time.Second},
-		"on a host that hangs from the start": {takes: time.Hour, ends: 30 * time.Second, says: "it left 3 pings unanswered: the request was cut off"},
-		"on a host that hangs in the midst":   {takes: time.Hour, hangs: 62 * time.Second, ends: 90 * time.Second, says: "it left 3 pings unanswered"},
+		"on a host that hangs from the start": {takes: time.Hour, ends: 30 * time.Second, says: "3 pings in a row have failed (no answer within 5s: context deadline exceeded): the request was cut off"},
+		"on a host that hangs in the midst":   {takes: time.Hour, hangs: 62 * time.Second, ends: 90 * time.Second, says: "3 pings in a row have failed"},
 		"one that never ends":                 {takes: time.Hour, hangs: time.Hour, ends: hostPull, says: "no answer within 15m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"teal/catalog"
 )
 
-// holds looks at all hosts.
+// holds looks at all hosts. What was created and never started serves nobody.
 func (p *hostPlatform) holds(ctx context.Context, record catalog.Deployment) (string, error) {
 	var mu sync.Mutex
 	name := ""
@@ -23,7 +23,7 @@ func (p *hostPlatform) holds(ctx context.Context, record catalog.Deployment) (st
 		mu.Lock()
 		defer mu.Unlock()
 		for _, c := range cs {
-			if c.Labels[catalog.LabelDeployment] == record.ID {
+			if c.Labels[catalog.LabelDeployment] == record.ID && (c.Running || !c.Started.IsZero()) {
 				name = c.Name
 			}
 		}

@@ -22,22 +22,35 @@ func (p *hostPlatform) revive(ctx context.Context, service string, t catalog.Tar
 // reviveOn starts what a host holds of a release and answers how many instances
 // that makes.
 func (p *hostPlatform) reviveOn(ctx context.Context, h host, service string, t catalog.Target, release catalog.Release) (int, error) {
-	cs, err := listTarget(ctx, h, service, t)
+	cs, err := restingOn(ctx, h, service, t, release)
 	if err != nil {
 		return 0, err
 	}
-	cs = slices.DeleteFunc(cs, func(c catalog.Container) bool {
-		return release.ID != "" && c.Labels[catalog.LabelRelease] != release.ID || isAside(c) || isTask(c)
-	})
 	if err := restart(ctx, h, cs, ""); err != nil {
 		return 0, err
 	}
-	instances := 0
-	for _, c := range cs {
-		if c.Labels[catalog.ServiceIgnore] == "" {
-			instances++
-			p.tell(Event{Kind: Step, Host: h.Name(), Container: c.Name, Text: "started the standby again"})
-		}
+	started := slices.DeleteFunc(cs, func(c catalog.Container) bool { return !isRegistered(c) })
+	for _, c := range started {
+		p.tell(Event{Kind: Step, Host: h.Name(), Container: c.Name, Text: "started the standby again"})
 	}
-	return instances, nil
+	return len(started), nil
+}
+
+// resting looks at all hosts at once.
+func (p *hostPlatform) resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error) {
+	var instances atomic.Int64
+	err := onHosts(ctx, p.used(), func(ctx context.Context, h host) error {
+		cs, err := restingOn(ctx, h, service, t, release)
+		instances.Add(int64(len(slices.DeleteFunc(cs, func(c catalog.Container) bool { return !isRegistered(c) }))))
+		return err
+	})
+	return int(instances.Load()), err
+}
+
+// restingOn is what a host holds of a release, stopped or not.
+func restingOn(ctx context.Context, h host, service string, t catalog.Target, release catalog.Release) ([]catalog.Container, error) {
+	cs, err := listTarget(ctx, h, service, t)
+	return slices.DeleteFunc(cs, func(c catalog.Container) bool {
+		return release.ID != "" && c.Labels[catalog.LabelRelease] != release.ID || isAside(c) || isTask(c)
+	}), err
 }

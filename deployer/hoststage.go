@@ -51,7 +51,7 @@ func (p *hostPlatform) stageOn(ctx context.Context, w work, h host) error {
 	var ids []string
 	group, together := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.putAside(together, w, h, old, names) })
-	group.Go(func() error {
+	group.Go(func() (err error) {
 		ids, err = p.create(together, w, h, names)
 		return err
 	})

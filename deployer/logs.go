@@ -109,7 +109,7 @@ func (l *logReader) sources(ctx context.Context) ([]logSource, error) {
 			continue
 		}
 		for _, c := range one.Containers {
-			if slices.Contains(targets, targetOf(c)) && !isAside(c) && !isTask(c) && !isShared(c) {
+			if slices.Contains(targets, targetOf(c)) && (c.Running || !isAside(c)) && !isTask(c) && !isShared(c) {
 				found = append(found, logSource{one.Host, c})
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ func (d *Deployer) Flip(ctx context.Context, service, alias string, to catalog.A
 func (d *Deployer) FlipTogether(ctx context.Context, wishes []Wish) ([]Flipped, error) {
 	moves := make([]handMove, len(wishes))
 	for n, wish := range wishes {
+		if slices.ContainsFunc(wishes[:n], func(other Wish) bool { return other.Service == wish.Service && other.Alias == wish.Alias }) {
+			return nil, fmt.Errorf("alias %s of %s is named twice; say once where it shall point", wish.Alias, wish.Service)
+		}
 		if err := catalog.CheckName("alias", wish.Alias); err != nil {
 			return nil, err
 		}
@@ -154,11 +158,11 @@ func movesNamed(flips []catalog.Flip) string {
 // moved waits until the routers have a flip, and tells it.
 func (d *Deployer) moved(ctx context.Context, m handMove, index uint64, began time.Time, notes []string) Flipped {
 	f := m.told()
-	f.Index, f.Notes = index, append(f.Notes, notes...)
+	f.Notes = append(f.Notes, notes...)
 	if pointsAt(m.from, m.to) {
-		f.Index = m.from.Index
 		return f
 	}
+	f.Index = index
 	d.opt.Logger.Info("flipped", "service", f.Service, "alias", f.Alias, "from", f.From, "to", f.To, "index", index)
 	routers, behind := d.awaitApplied(ctx, fleet.Flip{Service: f.Service, Index: index})
 	f.Routers, f.Notes, f.Took = routers, append(f.Notes, behind...), d.opt.Now().Sub(began)
@@ -169,6 +173,7 @@ func (d *Deployer) moved(ctx context.Context, m handMove, index uint64, began ti
 func (m handMove) told() Flipped {
 	f := Flipped{Service: m.service.Name, Alias: m.from.Name, From: m.from.Value, To: m.to}
 	if pointsAt(m.from, m.to) {
+		f.Index = m.from.Index
 		f.Notes = []string{fmt.Sprintf("%s points at %s already", m.from.Name, m.to)}
 		return f
 	}

@@ -35,7 +35,8 @@ type platform interface {
 	// logs are the last words of those containers of the work that may tell why it
 	// does not pass.
 	logs(ctx context.Context, w work) []ContainerLog
-	// holds is the name of a container of the deployment; empty when it has none.
+	// holds is the name of a container of the deployment that has been started; empty
+	// when it has none.
 	holds(ctx context.Context, record catalog.Deployment) (string, error)
 	// restore removes the deployment's containers and brings back what it put aside.
 	restore(ctx context.Context, record catalog.Deployment) error
@@ -45,6 +46,8 @@ type platform interface {
 	// revive starts what is there of a release in a target and answers how many
 	// instances that makes.
 	revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error)
+	// resting is how many instances that would make. It changes nothing.
+	resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error)
 	// recall finds the newest that is kept of the record's release, as it is to come
 	// up in the record's target, and goes on with those places only that have it.
 	recall(ctx context.Context, record catalog.Deployment) (recalled, error)

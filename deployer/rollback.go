@@ -24,7 +24,8 @@ type Flipped struct {
 	// Notes says otherwise.
 	Routers int      `json:"routers"`
 	Notes   []string `json:"notes,omitempty"`
-	// DryRun tells that nothing was done: Index and Routers are 0 then.
+	// DryRun tells that nothing was done. Index is 0 then, unless the alias points
+	// there already.
 	DryRun bool `json:"dry_run,omitempty"`
 }
 
@@ -131,9 +132,30 @@ func hasInstances(s *catalog.Service, t catalog.Target) bool {
 func hasPassing(s *catalog.Service, t catalog.Target) bool { return len(s.Passing(t)) > 0 }
 
 // revive starts a stopped standby where its last deployment put it, and waits
-// until it passes. A host that does not answer is left out: going back with
-// fewer instances is better than not going back.
+// until it passes.
 func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catalog.Target) (*catalog.Service, error) {
+	p, err := d.standbyPlatform(ctx, s, standby)
+	if err != nil {
+		return nil, err
+	}
+	want, err := p.revive(ctx, s.Name, standby, s.Releases[standby])
+	if err != nil {
+		return nil, err
+	}
+	if want == 0 {
+		return nil, nothingToStart(standby)
+	}
+	return d.awaitRevived(ctx, s.Name, standby, want)
+}
+
+func nothingToStart(standby catalog.Target) error {
+	return fmt.Errorf("%s has no passing instance and no container that could be started; deploy the release you want", standby)
+}
+
+// standbyPlatform is where the last deployment put a standby. A host that does not
+// answer is left out: going back with fewer instances is better than not going
+// back.
+func (d *Deployer) standbyPlatform(ctx context.Context, s *catalog.Service, standby catalog.Target) (platform, error) {
 	endpoints, err := d.lastHosts(ctx, s.Name, standby)
 	if err != nil {
 		return nil, err
@@ -145,25 +167,26 @@ func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catal
 	if used, _ := p.places(); len(used) == 0 {
 		return nil, errors.Join(fmt.Errorf("%s has no passing instance and none of its hosts answers", standby), unreachable)
 	}
-	want, err := p.revive(ctx, s.Name, standby, s.Releases[standby])
-	if err != nil {
-		return nil, err
-	}
-	if want == 0 {
-		return nil, fmt.Errorf("%s has no passing instance and no container that could be started; deploy the release you want", standby)
-	}
-	return d.awaitRevived(ctx, s.Name, standby, want)
+	return p, nil
 }
 
 // wouldRevive tells of a rollback to a standby that has to be started first.
 func (d *Deployer) wouldRevive(ctx context.Context, s *catalog.Service, alias catalog.Alias, standby catalog.Target) (Flipped, error) {
-	endpoints, err := d.lastHosts(ctx, s.Name, standby)
+	p, err := d.standbyPlatform(ctx, s, standby)
 	if err != nil {
 		return Flipped{}, rollbackFailure(s.Name, alias, err)
 	}
+	n, err := p.resting(ctx, s.Name, standby, s.Releases[standby])
+	if err == nil && n == 0 {
+		err = nothingToStart(standby)
+	}
+	if err != nil {
+		return Flipped{}, rollbackFailure(s.Name, alias, err)
+	}
+	used, _ := p.places()
 	f := handMove{service: s, from: alias, to: catalog.PointTo(standby)}.told()
 	f.DryRun = true
-	f.Notes = []string{fmt.Sprintf("no instance of %s passes; its containers would be started on %s and checked first", standby, strings.Join(endpoints, ", "))}
+	f.Notes = []string{fmt.Sprintf("no instance of %s passes; %d would be started on %s and checked first", standby, n, strings.Join(used, ", "))}
 	return f, nil
 }
 

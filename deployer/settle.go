@@ -86,11 +86,8 @@ func (d *Deployer) settled(ctx context.Context, p platform, record catalog.Deplo
 	case live && end.state != catalog.Aborted:
 		left = errors.Join(unreachable, p.finish(ctx, record))
 		return record.Enter(catalog.Succeeded, now, end.reason+"; finished by the next run"), left, nil
-	case live && len(irreversible(record)) > 0:
-		return next, nil, fmt.Errorf("what %s did can't be taken back, so deployment %s stays live; to go back all the same, use `teal rollback %s --environment %s --force`",
-			strings.Join(irreversible(record), " and "), record.ID, record.Service, record.Environment)
-	case live && record.Previous.IsZero():
-		return next, nil, fmt.Errorf("deployment %s is live, and there is no release to go back to", record.ID)
+	case live && staysLive(record) != nil:
+		return next, nil, staysLive(record)
 	case live, record.State == catalog.Flipping, record.State == catalog.RollingBack:
 		moved, err := d.giveBack(ctx, record, session)
 		if err != nil {
@@ -170,4 +167,17 @@ func (d *Deployer) giveBack(ctx context.Context, record catalog.Deployment, sess
 		d.tell(Event{Kind: Note, State: catalog.Pending, Service: record.Service, Text: note})
 	}
 	return true, nil
+}
+
+// staysLive is why a deployment that is live can't be taken back by an abort, or
+// nil. It is pure.
+func staysLive(record catalog.Deployment) error {
+	switch names := irreversible(record); {
+	case len(names) > 0:
+		return fmt.Errorf("what %s did can't be taken back, so deployment %s stays live; to go back all the same, use `teal rollback %s --environment %s --force`",
+			strings.Join(names, " and "), record.ID, record.Service, record.Environment)
+	case record.Previous.IsZero():
+		return fmt.Errorf("deployment %s is live, and there is no release to go back to", record.ID)
+	}
+	return nil
 }

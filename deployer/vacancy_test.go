@@ -3,6 +3,7 @@ package deployer_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,9 +74,16 @@ func TestAStandbyThatCannotEndLeavesNothingNew(t *testing.T) {
 	w := withStandby(t)
 	before := w.names("a")
 	var once sync.Once
+	var there []string // when it fails
 	w.on = func(op, _ string) (err error) {
 		if op == "stop" && w.in(catalog.Starting) {
-			once.Do(func() { err = errors.New("it does not end") })
+			once.Do(func() {
+				assert.Eventually(t, func() bool {
+					there = w.names("a")
+					return slices.Contains(there, "(web-production-blue-db-1=r3)")
+				}, 20*time.Second, time.Millisecond)
+				err = errors.New("it does not end")
+			})
 		}
 		return err
 	}
@@ -84,6 +92,80 @@ func TestAStandbyThatCannotEndLeavesNothingNew(t *testing.T) {
 	require.True(t, f.BeforeFlip)
 	require.Contains(t, f.Reason, "it does not end")
 	require.NoError(t, f.Leftover)
+	require.Contains(t, there, "web-production-blue-db-1.previous=r1", "renamed while it ran")
+	require.ElementsMatch(t, before, w.names("a"))
+}
+
+// tenacious is a host that stops containers in its own time, whether or not
+// somebody waits for that, as engines do.
+type tenacious struct {
+	deployer.Host
+	begun chan<- struct{}
+}
+
+func (h tenacious) Stop(ctx context.Context, id string, grace time.Duration) error {
+	ended := make(chan error, 1)
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		ended <- h.Host.Stop(context.WithoutCancel(ctx), id, grace)
+	}()
+	select {
+	case h.begun <- struct{}{}:
+	default:
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case err := <-ended:
+		return err
+	}
+}
+
+// TestAStopThatHasBegunIsWaitedFor: else the standby would end after it was found
+// to be running and left alone.
+func TestAStopThatHasBegunIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := withStandby(t)
+	before := w.names("a")
+	begun := make(chan struct{}, 1)
+	w.on = func(op, arg string) error {
+		if op == "create" && w.in(catalog.Starting) {
+			<-begun
+			return errors.New("no such mount")
+		}
+		return nil
+	}
+	d := deployer.New(deployer.Options{
+		Store: w, Fleet: w, Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, Insist: time.Millisecond,
+		Connect: func(endpoint string) (deployer.Host, error) {
+			h, err := w.connect(endpoint)
+			return tenacious{h, begun}, err
+		},
+	})
+	_, err := d.Deploy(t.Context(), onOneHost("r3"))
+	require.Contains(t, failure(t, err).Reason, "no such mount")
+	time.Sleep(200 * time.Millisecond) // whatever still ends has ended by then
+	require.ElementsMatch(t, before, w.names("a"))
+}
+
+// TestWhatNeverStartedHoldsNobody: a target to which somebody points the alias by
+// hand while it is staged is put back as long as nothing of the new runs there.
+func TestWhatNeverStartedHoldsNobody(t *testing.T) {
+	t.Parallel()
+	w := withStandby(t)
+	before := w.names("a")
+	var once sync.Once
+	w.on = func(op, _ string) (err error) {
+		if op == "start" && w.in(catalog.Starting) {
+			once.Do(func() {
+				w.setAlias("production", "blue-production")
+				err = errors.New("no room")
+			})
+		}
+		return err
+	}
+	_, err := w.deployer().Deploy(t.Context(), onOneHost("r3"))
+	require.Contains(t, failure(t, err).Reason, "no room")
 	require.ElementsMatch(t, before, w.names("a"))
 }
 

@@ -69,7 +69,7 @@ func TestDryRunsOfAWordOnADeployment(t *testing.T) {
 	require.Equal(t, "release 1.1.0 of web awaits a yes and would get it; it would go live in production\n", said)
 	code, said = s.teal("abort web --dry-run")
 	require.Equal(t, exitDone, code, said)
-	require.Equal(t, "deployment "+id+" of web to production, which is awaiting-approval, would be put back\n", said)
+	require.Equal(t, "deployment "+id+" of web to production, which is awaiting-approval and which nobody runs, would be put back\n", said)
 	code, said = s.teal("abort web --dry-run --json")
 	require.Equal(t, exitDone, code, said)
 	require.Contains(t, said, `"dry_run": true`)

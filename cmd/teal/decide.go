@@ -78,8 +78,11 @@ runs, as it awaits approval, is put back here.`,
 				return err
 			}
 			done := decided{args[0], environment, record.ID, record.Release, catalog.Abort, ended, dry}
-			if dry {
-				return done.say(cmd, asJSON, "deployment %s of %s to %s, which is %s, would be put back", record.ID, args[0], environment, record.State)
+			switch {
+			case dry && ended:
+				return done.say(cmd, asJSON, "deployment %s of %s to %s, which is %s and which nobody runs, would be put back", record.ID, args[0], environment, record.State)
+			case dry:
+				return done.say(cmd, asJSON, "who runs deployment %s of %s to %s, which is %s, would be told to put it back", record.ID, args[0], environment, record.State)
 			}
 			if ended {
 				return done.say(cmd, asJSON, "deployment %s of %s to %s is put back", record.ID, args[0], environment)

@@ -67,7 +67,7 @@ func (p *progress) flipped(f deployer.Flipped) {
 		release = " (release " + f.Release + ")"
 	}
 	switch {
-	case f.DryRun && f.From.String() == f.To.String():
+	case f.DryRun && f.Index != 0:
 		return // the note says it
 	case f.DryRun:
 		p.line("", "%s of %s would point at %s%s, points at %s", f.Alias, f.Service, f.To, release, orNothing(f.From))
