@@ -11,6 +11,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // errKilled stands for the end of a deployer, or of Consul.
@@ -86,7 +87,7 @@ func TestAbortOfADeadBakeAfterWhatCannotBeTakenBack(t *testing.T) {
 	w := twoReleases(t)
 	w.failing(blue, 0)
 	req := baked(time.Minute)
-	req.Spec.Tasks = []deployer.Task{{Name: "migrate", Command: []string{"migrate"}, Timeout: time.Second}}
+	req.Spec.Tasks = []servicefile.Task{{Name: "migrate", Command: []string{"migrate"}, Timeout: time.Second}}
 	w.dead(t, req, catalog.Baking)
 	_, _, err := w.deployer().Abort(t.Context(), "web", "production", "")
 	require.ErrorContains(t, err, "what migrate did can't be taken back")

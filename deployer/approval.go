@@ -10,12 +10,6 @@ import (
 	"teal/fleet"
 )
 
-// ApprovalRule is that somebody must say yes before the flip.
-type ApprovalRule struct {
-	Within time.Duration   // how long that may take
-	Then   catalog.Verdict // what happens when nobody has spoken
-}
-
 // Awaiting is a deployment that is ready and stays so until somebody has spoken
 // and it is resumed. Nobody's process need run meanwhile.
 type Awaiting struct {

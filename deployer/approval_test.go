@@ -9,13 +9,14 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // approved is a request to bring up r3 that needs somebody's word.
 func approved(within time.Duration, then catalog.Verdict) deployer.Request {
 	req := request("good", "r3")
 	env := req.Spec.Environments["production"]
-	env.Approval = &deployer.ApprovalRule{Within: within, Then: then}
+	env.Approval = &servicefile.ApprovalRule{Within: within, Then: then}
 	req.Spec.Environments["production"] = env
 	return req
 }

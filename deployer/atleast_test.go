@@ -8,11 +8,12 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // atLeast is a request that can do without some of three hosts.
 func atLeast(n int, release string) deployer.Request {
-	req := inProduction(request("good", release), func(env *deployer.Environment) {
+	req := inProduction(request("good", release), func(env *servicefile.Environment) {
 		env.AtLeast, env.Hosts = n, []string{"a", "b", "c"}
 	})
 	req.Spec.Timeout = time.Second
@@ -69,7 +70,7 @@ func TestBatchWhoseHostDiesGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	w.dropping("a", catalog.Starting)
-	d, err := w.deployer().Deploy(t.Context(), inProduction(atLeast(2, "r1"), func(env *deployer.Environment) { env.Batch = 1 }))
+	d, err := w.deployer().Deploy(t.Context(), inProduction(atLeast(2, "r1"), func(env *servicefile.Environment) { env.Batch = 1 }))
 	require.NoError(t, err)
 	require.Equal(t, []string{"b", "c"}, d.Hosts)
 	require.Equal(t, running("blue", "r1"), w.names("c"))

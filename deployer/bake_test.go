@@ -10,13 +10,14 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // baked is a request to bring up r3 and watch it for a time.
 func baked(during time.Duration) deployer.Request {
 	req := request("good", "r3")
 	rate := 0.05
-	req.Spec.Bake = &deployer.Bake{For: during, Limits: deployer.Limits{ErrorRate: &rate, Requests: 10}}
+	req.Spec.Bake = &servicefile.Bake{For: during, Limits: servicefile.Limits{ErrorRate: &rate, Requests: 10}}
 	return req
 }
 
@@ -87,7 +88,7 @@ func TestBakeThatCannotGoBack(t *testing.T) {
 	}{
 		"irreversible task": {
 			func(req *deployer.Request) {
-				req.Spec.Tasks = []deployer.Task{{Name: "migrate", Command: []string{"migrate"}, Timeout: time.Second}}
+				req.Spec.Tasks = []servicefile.Task{{Name: "migrate", Command: []string{"migrate"}, Timeout: time.Second}}
 			},
 			func(*world) {}, "what migrate did can't be taken back",
 		},

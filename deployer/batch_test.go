@@ -9,10 +9,11 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // inProduction changes the environment of a request.
-func inProduction(req deployer.Request, change func(*deployer.Environment)) deployer.Request {
+func inProduction(req deployer.Request, change func(*servicefile.Environment)) deployer.Request {
 	env := req.Spec.Environments["production"]
 	change(&env)
 	req.Spec.Environments["production"] = env
@@ -20,7 +21,7 @@ func inProduction(req deployer.Request, change func(*deployer.Environment)) depl
 }
 
 func inBatches(image, release string) deployer.Request {
-	return inProduction(request(image, release), func(env *deployer.Environment) {
+	return inProduction(request(image, release), func(env *servicefile.Environment) {
 		env.Batch, env.Hosts = 1, []string{"a", "b", "c"}
 	})
 }
@@ -75,7 +76,7 @@ func TestSelectorPicksHosts(t *testing.T) {
 		{Node: "n2", Endpoint: "b", Labels: map[string]string{"pool": "db"}},
 		{Node: "n3", Endpoint: "c", Labels: map[string]string{"pool": "web", "rack": "3"}},
 	}
-	req := inProduction(request("good", "r1"), func(env *deployer.Environment) {
+	req := inProduction(request("good", "r1"), func(env *servicefile.Environment) {
 		env.Hosts, env.Selector = nil, map[string]string{"pool": "web"}
 	})
 	d, err := w.deployer().Deploy(t.Context(), req)
@@ -83,7 +84,7 @@ func TestSelectorPicksHosts(t *testing.T) {
 	require.Equal(t, []string{"a", "c"}, d.Hosts)
 	require.Empty(t, w.names("b"))
 
-	req = inProduction(req, func(env *deployer.Environment) { env.Selector = map[string]string{"pool": "none"} })
+	req = inProduction(req, func(env *servicefile.Environment) { env.Selector = map[string]string{"pool": "none"} })
 	_, err = w.deployer().Deploy(t.Context(), req)
 	require.ErrorContains(t, err, "no host has the labels [pool=none]")
 }

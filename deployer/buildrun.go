@@ -12,6 +12,7 @@ import (
 	"github.com/distribution/reference"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // Builder makes images and brings them to their registries; a Docker engine is
@@ -37,11 +38,11 @@ const (
 // parts that share a build and its image are built once. It is pure. The images
 // of a clean checkout are as old as its commit, so that the same commit makes the
 // same labels; others are as old as now.
-func BuildPlan(spec *Spec, v Version, now time.Time) []catalog.BuildSpec {
+func BuildPlan(spec *servicefile.Spec, v Version, now time.Time) []catalog.BuildSpec {
 	var plan []catalog.BuildSpec
-	var planned []Part
+	var planned []servicefile.Part
 	for _, part := range spec.Parts {
-		if part.Build == nil || slices.ContainsFunc(planned, part.buildsLike) {
+		if part.Build == nil || slices.ContainsFunc(planned, func(other servicefile.Part) bool { return buildLike(part, other) }) {
 			continue
 		}
 		planned = append(planned, part)
@@ -53,14 +54,14 @@ func BuildPlan(spec *Spec, v Version, now time.Time) []catalog.BuildSpec {
 	return plan
 }
 
-// buildsLike tells whether two parts have one image.
-func (p Part) buildsLike(other Part) bool {
+// buildLike tells whether two parts have one image.
+func buildLike(p, other servicefile.Part) bool {
 	a, b := p.Build, other.Build
 	return p.Image == other.Image && a.Context == b.Context && a.Dockerfile == b.Dockerfile && a.Target == b.Target && maps.Equal(a.Args, b.Args)
 }
 
 // imageLabels leave out what is not known.
-func imageLabels(spec *Spec, part Part, v Version, now time.Time) map[string]string {
+func imageLabels(spec *servicefile.Spec, part servicefile.Part, v Version, now time.Time) map[string]string {
 	created, revision := v.Committed, v.Revision
 	if created.IsZero() || v.Dirty {
 		created = now

@@ -14,16 +14,17 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // shop is a service that builds its own image and uses another's.
-func shop() *deployer.Spec {
-	return &deployer.Spec{
+func shop() *servicefile.Spec {
+	return &servicefile.Spec{
 		Path: "/src/compose.yaml", Service: "shop", Routed: "web", Source: "https://docs.example/shop",
-		Parts: []deployer.Part{
+		Parts: []servicefile.Part{
 			{Name: "db", Image: "postgres:17"},
-			{Name: "worker", Image: "registry.example/worker:1", Build: &deployer.Build{Context: "/src/worker"}},
-			{Name: "web", Image: "registry.example/shop:1", Build: &deployer.Build{
+			{Name: "worker", Image: "registry.example/worker:1", Build: &servicefile.Build{Context: "/src/worker"}},
+			{Name: "web", Image: "registry.example/shop:1", Build: &servicefile.Build{
 				Context: "/src", Dockerfile: "build/Dockerfile", Target: "run", Args: map[string]string{"MODE": "live"},
 			}},
 		},

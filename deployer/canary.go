@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // canary sends a part of the requests to the new releases, watches them, and goes
@@ -31,13 +32,13 @@ func (g *group) canary(ctx context.Context) error {
 
 // canaryOf is the canary of the group: that of its first service which has one
 // and something to go back to.
-func (g *group) canaryOf() (Canary, bool) {
+func (g *group) canaryOf() (servicefile.Canary, bool) {
 	for _, r := range g.runs {
 		if r.spec.Canary != nil && r.splits() {
 			return *r.spec.Canary, true
 		}
 	}
-	return Canary{}, false
+	return servicefile.Canary{}, false
 }
 
 // splits tells whether the requests can be shared between the old release and the

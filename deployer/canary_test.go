@@ -13,6 +13,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 	"teal/fleet"
 )
 
@@ -20,7 +21,7 @@ import (
 func canaried(pause time.Duration) deployer.Request {
 	req := request("good", "r3")
 	rate := 0.05
-	req.Spec.Canary = &deployer.Canary{Steps: []int{5, 25, 100}, Pause: pause, Limits: deployer.Limits{ErrorRate: &rate, Requests: 10}}
+	req.Spec.Canary = &servicefile.Canary{Steps: []int{5, 25, 100}, Pause: pause, Limits: servicefile.Limits{ErrorRate: &rate, Requests: 10}}
 	return req
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 func TestPackageURL(t *testing.T) {
@@ -36,19 +37,19 @@ func TestCDEventsOfAState(t *testing.T) {
 		catalog.RollbackFailed:   {runFinished},
 	} {
 		var got []string
-		for _, e := range newTidings(&Spec{}, ended(state), nil).cloudEvents() {
+		for _, e := range newTidings(&servicefile.Spec{}, ended(state), nil).cloudEvents() {
 			got = append(got, e.(cloudEvent).Type)
 		}
 		require.Equal(t, want, got, "%s", state)
 	}
 	first := ended(catalog.Succeeded)
 	first.Previous = catalog.AliasValue{}
-	require.Equal(t, serviceDeployed, newTidings(&Spec{}, first, nil).cloudEvents()[1].(cloudEvent).Type)
+	require.Equal(t, serviceDeployed, newTidings(&servicefile.Spec{}, first, nil).cloudEvents()[1].(cloudEvent).Type)
 }
 
 func TestCDEventAsItIsSent(t *testing.T) {
 	t.Parallel()
-	all, err := newTidings(&Spec{Routed: "app"}, ended(catalog.Succeeded), nil).messages(NotifyCDEvents)
+	all, err := newTidings(&servicefile.Spec{Routed: "app"}, ended(catalog.Succeeded), nil).messages(servicefile.NotifyCDEvents)
 	require.NoError(t, err)
 	require.Len(t, all, 2)
 	require.Equal(t, "application/cloudevents+json", all[1].contentType)
@@ -93,12 +94,12 @@ func TestCDEventsTellOutcomeAndWhatIsLiveAgain(t *testing.T) {
 		catalog.Succeeded: "success", catalog.Failed: "failure", catalog.RolledBack: "failure",
 		catalog.RollbackFailed: "failure", catalog.Aborted: "error", catalog.Superseded: "error",
 	} {
-		e := newTidings(&Spec{}, ended(state), nil).cloudEvents()[0].(cloudEvent)
+		e := newTidings(&servicefile.Spec{}, ended(state), nil).cloudEvents()[0].(cloudEvent)
 		require.Equal(t, want, e.Data.Subject.Content.(runContent).Outcome, "%s", state)
 	}
 
 	artifact := func(previous *catalog.Deployment) string {
-		e := newTidings(&Spec{Routed: "app"}, ended(catalog.RolledBack), previous).cloudEvents()[1].(cloudEvent)
+		e := newTidings(&servicefile.Spec{Routed: "app"}, ended(catalog.RolledBack), previous).cloudEvents()[1].(cloudEvent)
 		return e.Data.Subject.Content.(serviceContent).ArtifactID
 	}
 	before := ended(catalog.Succeeded)
@@ -113,7 +114,7 @@ func TestCDEventsAreSentInOrder(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, 202)
 	n := Notifier{}
-	require.Empty(t, n.Tell(t.Context(), []Notify{{Kind: NotifyCDEvents, URL: r.URL}}, newTidings(&Spec{}, ended(catalog.Succeeded), nil)))
+	require.Empty(t, n.Tell(t.Context(), []servicefile.Notify{{Kind: servicefile.NotifyCDEvents, URL: r.URL}}, newTidings(&servicefile.Spec{}, ended(catalog.Succeeded), nil)))
 	var types []string
 	for _, body := range r.got() {
 		var e cloudEvent

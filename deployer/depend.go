@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // awaitDependencies waits until the parts that c comes after are as far as its
@@ -13,7 +14,7 @@ import (
 func (p *hostPlatform) awaitDependencies(ctx context.Context, w work, h host, c PlannedContainer) error {
 	deadline := p.opt.Now().Add(w.spec.Timeout)
 	for _, d := range c.After {
-		for d.Condition != Started {
+		for d.Condition != servicefile.Started {
 			there, err := p.mineOrShared(ctx, w, h)
 			if err != nil {
 				return err
@@ -59,17 +60,17 @@ func (p *hostPlatform) mineOrShared(ctx context.Context, w work, h host) ([]cata
 
 // meets tells whether a dependency is met. A container whose image has no
 // HEALTHCHECK counts as healthy once it runs: there is nothing to ask.
-func meets(containers []catalog.Container, d Dependency) (bool, error) {
+func meets(containers []catalog.Container, d servicefile.Dependency) (bool, error) {
 	for _, c := range containers {
 		if c.Labels[catalog.LabelPart] != d.Part {
 			continue
 		}
 		switch {
-		case !c.Running && (d.Condition == Healthy || c.ExitCode != 0):
+		case !c.Running && (d.Condition == servicefile.Healthy || c.ExitCode != 0):
 			return false, fmt.Errorf("%s exited with %d", c.Name, c.ExitCode)
-		case d.Condition == Healthy && c.Health != "" && c.Health != "healthy":
+		case d.Condition == servicefile.Healthy && c.Health != "" && c.Health != "healthy":
 			return false, nil
-		case d.Condition == Completed && c.Running:
+		case d.Condition == servicefile.Completed && c.Running:
 			return false, nil
 		}
 	}

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // Request is what to deploy where.
 type Request struct {
-	Spec        *Spec
+	Spec        *servicefile.Spec
 	Environment string
 	Release     string    // what to call it; empty for what the file or the commit says
 	Revision    string    // the commit, for the records
@@ -33,8 +34,8 @@ type Request struct {
 // run is one deployment on its way.
 type run struct {
 	*Deployer
-	spec     *Spec // as it is in the environment
-	env      Environment
+	spec     *servicefile.Spec // as it is in the environment
+	env      servicefile.Environment
 	request  Request
 	platform platform
 	plan     HostPlan
@@ -72,7 +73,7 @@ func (d *Deployer) newRun(ctx context.Context, req Request) (*run, error) {
 	if env.Hosts, err = d.endpoints(ctx, env); err != nil {
 		return nil, err
 	}
-	spec := req.Spec.in(env)
+	spec := req.Spec.In(env)
 	r := &run{Deployer: d, spec: spec, env: env, request: req}
 	if r.platform, err = d.platformOf(env); err != nil {
 		return nil, err
@@ -95,7 +96,7 @@ func (d *Deployer) newRecord(req Request, r *run) catalog.Deployment {
 		Hosts:       hosts,
 		Images:      req.Images,
 		From:        req.From,
-		Keep:        cmp.Or(r.env.Keep, DefaultKeep),
+		Keep:        cmp.Or(r.env.Keep, servicefile.DefaultKeep),
 		By:          d.opt.By,
 	}
 	return record.Enter(catalog.Pending, now, "")
@@ -151,7 +152,7 @@ func (r *run) prepare(ctx context.Context, steps []step) error {
 // begin settles what dead deployers left and decides where to deploy to.
 func (r *run) begin(ctx context.Context) error {
 	name, env := r.spec.Service, r.env.Name
-	if err := errors.Join(r.spec.Gates.missing(r.opt.Environ), r.missingFiles()); err != nil {
+	if err := errors.Join(r.spec.Gates.Missing(r.opt.Environ), r.missingFiles()); err != nil {
 		return err
 	}
 	if err := r.settleLeftovers(ctx, r.lock.session); err != nil {
@@ -209,7 +210,7 @@ func (r *run) decide() {
 
 // chooseTarget is where a deployment to env goes, and the alias that will point
 // there.
-func chooseTarget(s *catalog.Service, env Environment) (catalog.Target, catalog.Alias, error) {
+func chooseTarget(s *catalog.Service, env servicefile.Environment) (catalog.Target, catalog.Alias, error) {
 	alias, ok := s.Resolve(env.Name)
 	if !ok {
 		alias = catalog.Alias{Name: env.Name}

@@ -14,6 +14,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // running are a host's names of a release in a colour.
@@ -240,7 +241,7 @@ func TestRollbackOvertakesADeployment(t *testing.T) {
 				return nil
 			}
 			req := request("good", "r3")
-			req.Spec.Environments["production"] = deployer.Environment{Name: "production", Hosts: []string{"a"}, Replicas: 2, Coloured: true}
+			req.Spec.Environments["production"] = servicefile.Environment{Name: "production", Hosts: []string{"a"}, Replicas: 2, Coloured: true}
 			stopped := w.stops
 			_, err := w.deployer().Deploy(t.Context(), req)
 
@@ -367,7 +368,7 @@ func TestNameTakenByAStranger(t *testing.T) {
 	w := twoReleases(t)
 	w.containers["b"] = append(w.containers["b"], &catalog.Container{ID: "s", Name: "web-production-blue-web-3", Running: true})
 	req := request("good", "r3")
-	req.Spec.Environments["production"] = deployer.Environment{Name: "production", Hosts: []string{"a", "b"}, Replicas: 3, Coloured: true}
+	req.Spec.Environments["production"] = servicefile.Environment{Name: "production", Hosts: []string{"a", "b"}, Replicas: 3, Coloured: true}
 	_, err := w.deployer().Deploy(t.Context(), req)
 
 	require.ErrorIs(t, err, catalog.ErrNameTaken)
@@ -424,15 +425,15 @@ func TestUncolouredEnvironmentIsReplacedInPlace(t *testing.T) {
 func TestPartThatRunsOnceMayExit(t *testing.T) {
 	w := newWorld()
 	req := request("good", "r1")
-	req.Spec.Parts[0] = deployer.Part{Name: "db", Image: "job", Once: true}
-	req.Spec.Parts[1].After = []deployer.Dependency{{Part: "db", Condition: deployer.Completed}}
+	req.Spec.Parts[0] = servicefile.Part{Name: "db", Image: "job", Once: true}
+	req.Spec.Parts[1].After = []servicefile.Dependency{{Part: "db", Condition: servicefile.Completed}}
 	_, err := w.deployer().Deploy(t.Context(), req)
 	require.NoError(t, err)
 	require.Contains(t, w.names("a"), "(web-production-blue-db-1=r1)")
 
 	req = request("good", "r2")
-	req.Spec.Parts[0] = deployer.Part{Name: "db", Image: "crash-job", Once: true}
-	req.Spec.Parts[1].After = []deployer.Dependency{{Part: "db", Condition: deployer.Completed}}
+	req.Spec.Parts[0] = servicefile.Part{Name: "db", Image: "crash-job", Once: true}
+	req.Spec.Parts[1].After = []servicefile.Dependency{{Part: "db", Condition: servicefile.Completed}}
 	_, err = w.deployer().Deploy(t.Context(), req)
 	require.Contains(t, failure(t, err).Reason, "part web waits for db: web-production-green-db-1 exited with 3")
 	require.Equal(t, "blue-production", w.alias("production"))
@@ -450,7 +451,7 @@ func TestSameReleaseAgain(t *testing.T) {
 func TestFewerReplicasAndHosts(t *testing.T) {
 	w := twoReleases(t)
 	req := request("good", "r3")
-	req.Spec.Environments["production"] = deployer.Environment{Name: "production", Hosts: []string{"a"}, Replicas: 1, Coloured: true}
+	req.Spec.Environments["production"] = servicefile.Environment{Name: "production", Hosts: []string{"a"}, Replicas: 1, Coloured: true}
 	_, err := w.deployer().Deploy(t.Context(), req)
 	require.NoError(t, err)
 	require.Equal(t, both(running("blue", "r3")[:2], running("green", "r2")), w.names("a"))
@@ -497,8 +498,8 @@ func TestPartThatWaitsForAHealthyOne(t *testing.T) {
 	w := newWorld()
 	req := request("good", "r1")
 	req.Spec.Timeout = 5 * time.Second
-	req.Spec.Environments["production"] = deployer.Environment{Name: "production", Hosts: []string{"a"}, Replicas: 1, Coloured: true}
-	req.Spec.Parts[1].After = []deployer.Dependency{{Part: "db", Condition: deployer.Healthy}}
+	req.Spec.Environments["production"] = servicefile.Environment{Name: "production", Hosts: []string{"a"}, Replicas: 1, Coloured: true}
+	req.Spec.Parts[1].After = []servicefile.Dependency{{Part: "db", Condition: servicefile.Healthy}}
 	lists := 0
 	w.on = func(op, arg string) error {
 		switch {

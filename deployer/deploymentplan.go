@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // DeploymentPlan is what a deployment would change.
@@ -66,7 +67,7 @@ func (d *Deployer) Plan(ctx context.Context, req Request) (DeploymentPlan, error
 	if env.Hosts, err = d.endpoints(ctx, env); err != nil {
 		return DeploymentPlan{}, err
 	}
-	spec := req.Spec.in(env)
+	spec := req.Spec.In(env)
 	p := planning{spec: spec, env: env, now: d.opt.Now().UTC(), environ: d.opt.Environ}
 	p.placement = Placement{Release: spec.ReleaseID(req.Release, req.Revision), Revision: req.Revision}
 	pinning := &run{Deployer: d, spec: spec, env: env, request: req}
@@ -112,8 +113,8 @@ func (d *Deployer) readFor(ctx context.Context, p *planning) (err error) {
 
 // planning is all that a plan follows from.
 type planning struct {
-	spec        *Spec
-	env         Environment
+	spec        *servicefile.Spec
+	env         servicefile.Environment
 	placement   Placement
 	now         time.Time
 	environ     []string
@@ -169,7 +170,7 @@ func (p planning) plan() DeploymentPlan {
 	}
 	if plan.Changes = !upToDate; plan.Changes {
 		plan.Keys = p.keys(config)
-		plan.Notes = append(plan.Notes, p.spec.Gates.notes(p.environ)...)
+		plan.Notes = append(plan.Notes, p.spec.Gates.Notes(p.environ)...)
 	}
 	return plan
 }

@@ -9,6 +9,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // actions are what a plan does on each host, in its order.
@@ -72,7 +73,7 @@ func TestPlanIsWhatADeploymentDoes(t *testing.T) {
 	req := request("good", "r3")
 	req.Spec.Parts[0].Name = "store" // instead of db
 	req.Spec.Parts[1].After = nil
-	req.Spec.Environments["production"] = deployer.Environment{Name: "production", Hosts: []string{"a"}, Replicas: 3, Coloured: true}
+	req.Spec.Environments["production"] = servicefile.Environment{Name: "production", Hosts: []string{"a"}, Replicas: 3, Coloured: true}
 	plan = w.planned(t, req)
 	require.Equal(t, []string{
 		"a: start web-production-blue-store-1",
@@ -108,10 +109,12 @@ func TestPlanSeesEveryDifference(t *testing.T) {
 		"a live container is gone":    func(w *world, _ *deployer.Request) { w.containers["b"] = w.containers["b"][1:] },
 		"a live container is stopped": func(w *world, _ *deployer.Request) { w.containers["a"][1].Running = false },
 		"a stranger beside":           func(w *world, _ *deployer.Request) { w.stray("a", "web-production-blue-web-9", "blue") },
-		"fewer hosts":                 func(_ *world, r *deployer.Request) { env(r, func(e *deployer.Environment) { e.Hosts = e.Hosts[:1] }) },
-		"more replicas":               func(_ *world, r *deployer.Request) { env(r, func(e *deployer.Environment) { e.Replicas++ }) },
+		"fewer hosts": func(_ *world, r *deployer.Request) {
+			env(r, func(e *servicefile.Environment) { e.Hosts = e.Hosts[:1] })
+		},
+		"more replicas": func(_ *world, r *deployer.Request) { env(r, func(e *servicefile.Environment) { e.Replicas++ }) },
 		"a host's weight": func(_ *world, r *deployer.Request) {
-			env(r, func(e *deployer.Environment) { e.Weights = map[string]int{"b": 3} })
+			env(r, func(e *servicefile.Environment) { e.Weights = map[string]int{"b": 3} })
 		},
 		"a release left half done": func(w *world, _ *deployer.Request) {
 			blue := catalog.Target{Colour: catalog.Blue, Environment: "production"}
@@ -141,7 +144,7 @@ func (w *world) stray(host, name, colour string) {
 	})
 }
 
-func env(r *deployer.Request, change func(*deployer.Environment)) {
+func env(r *deployer.Request, change func(*servicefile.Environment)) {
 	e := r.Spec.Environments[r.Environment]
 	change(&e)
 	r.Spec.Environments[r.Environment] = e

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
-	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // drifted is what status tells of drift, in words.
@@ -24,7 +24,7 @@ func (w *world) drifted(t *testing.T) (drift, unseen []string) {
 func TestNoDriftAfterDeployments(t *testing.T) {
 	w := newWorld()
 	req := request("good", "r1")
-	req.Spec.Environments["production"] = deployer.Environment{
+	req.Spec.Environments["production"] = servicefile.Environment{
 		Name: "production", Hosts: []string{"a", "b", "c"}, Replicas: 2, Coloured: true, Weights: map[string]int{"b": 3, "c": 2},
 	}
 	d, err := w.deployer().Deploy(t.Context(), req)

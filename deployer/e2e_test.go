@@ -16,6 +16,7 @@ import (
 	"teal/catalog"
 	"teal/consul"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 	"teal/dev"
 	"teal/dev/process"
 	"teal/fleet"
@@ -81,7 +82,7 @@ func newLaptop(t *testing.T) *laptop {
 
 func (l *laptop) deploy(t *testing.T, ctx context.Context, environment, image, release string, more ...string) (catalog.Deployment, error) {
 	t.Helper()
-	spec, err := deployer.Load(ctx, l.file, append(more, "IMAGE="+image, "RELEASE="+release))
+	spec, err := servicefile.Load(ctx, l.file, append(more, "IMAGE="+image, "RELEASE="+release))
 	require.NoError(t, err)
 	return l.Deployer(l.log(t)).Deploy(ctx, deployer.Request{Spec: spec, Environment: environment})
 }

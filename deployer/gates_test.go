@@ -22,16 +22,17 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // gated gives a request the one gate that needs no server.
 func gated(req deployer.Request) deployer.Request {
-	req.Spec.Gates.Test = &deployer.TestCommand{Command: []string{"true"}, Timeout: time.Minute}
+	req.Spec.Gates.Test = &servicefile.TestCommand{Command: []string{"true"}, Timeout: time.Minute}
 	return req
 }
 
 // smoked is a request to bring up r3 with smoke tests.
-func smoked(tests ...deployer.Smoke) deployer.Request {
+func smoked(tests ...servicefile.Smoke) deployer.Request {
 	req := request("good", "r3")
 	req.Spec.Gates.Smoke = tests
 	return req
@@ -71,24 +72,24 @@ func TestSmokeTestsJudgeAnswers(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct {
-		test deployer.Smoke
+		test servicefile.Smoke
 		want string // why not; empty when it passes
 	}{
-		{deployer.Smoke{Path: "/"}, ""},
-		{deployer.Smoke{Path: "/moved", Status: 302}, ""},
-		{deployer.Smoke{Path: "/a?b=c", Body: "shop /a?b=c as ann", Header: map[string]string{"X-Account": "ann"}}, ""},
-		{deployer.Smoke{Path: "/", Pattern: regexp.MustCompile(`^shop\s`)}, ""},
-		{deployer.Smoke{Path: "/moved"}, "smoke test /moved through router r1: it answered 302 Found where a 2xx is wanted"},
-		{deployer.Smoke{Path: "/broken"}, `it answered 500 Internal Server Error where a 2xx is wanted, with the body "no \x1b[31mdatabase xxx`},
-		{deployer.Smoke{Path: "/", Status: 404}, `it answered 200 OK where 404 Not Found is wanted, with the body "shop / as "`},
-		{deployer.Smoke{Path: "/", Body: "bank"}, `with a body that does not hold "bank": "shop / as "`},
-		{deployer.Smoke{Path: "/", Pattern: regexp.MustCompile("^bank")}, "with a body that does not match /^bank/"},
-		{deployer.Smoke{Path: "/slow", Within: 5 * time.Millisecond}, "no whole answer within 5ms"},
+		{servicefile.Smoke{Path: "/"}, ""},
+		{servicefile.Smoke{Path: "/moved", Status: 302}, ""},
+		{servicefile.Smoke{Path: "/a?b=c", Body: "shop /a?b=c as ann", Header: map[string]string{"X-Account": "ann"}}, ""},
+		{servicefile.Smoke{Path: "/", Pattern: regexp.MustCompile(`^shop\s`)}, ""},
+		{servicefile.Smoke{Path: "/moved"}, "smoke test /moved through router r1: it answered 302 Found where a 2xx is wanted"},
+		{servicefile.Smoke{Path: "/broken"}, `it answered 500 Internal Server Error where a 2xx is wanted, with the body "no \x1b[31mdatabase xxx`},
+		{servicefile.Smoke{Path: "/", Status: 404}, `it answered 200 OK where 404 Not Found is wanted, with the body "shop / as "`},
+		{servicefile.Smoke{Path: "/", Body: "bank"}, `with a body that does not hold "bank": "shop / as "`},
+		{servicefile.Smoke{Path: "/", Pattern: regexp.MustCompile("^bank")}, "with a body that does not match /^bank/"},
+		{servicefile.Smoke{Path: "/slow", Within: 5 * time.Millisecond}, "no whole answer within 5ms"},
 	} {
 		t.Run(tt.test.Path+" "+tt.want, func(t *testing.T) {
 			w := twoReleases(t)
 			w.router(t, answer)
-			req := smoked(deployer.Smoke{Path: "/first"}, tt.test)
+			req := smoked(servicefile.Smoke{Path: "/first"}, tt.test)
 			req.Spec.Timeout = 300 * time.Millisecond
 			if tt.want == "" {
 				req.Spec.Timeout = time.Minute
@@ -122,7 +123,7 @@ func TestSmokeTestsPassInOneGo(t *testing.T) {
 			http.Error(rw, "not yet", http.StatusServiceUnavailable)
 		}
 	})
-	req := smoked(deployer.Smoke{Path: "/a"}, deployer.Smoke{Path: "/b"}, deployer.Smoke{Path: "/c"})
+	req := smoked(servicefile.Smoke{Path: "/a"}, servicefile.Smoke{Path: "/b"}, servicefile.Smoke{Path: "/c"})
 	req.Spec.Timeout = time.Minute
 	told, err := w.told(t.Context(), req)
 	require.NoError(t, err)
@@ -142,7 +143,7 @@ func TestWithoutARouterAnInstanceIsAsked(t *testing.T) {
 	w.port, err = strconv.Atoi(port)
 	require.NoError(t, err)
 	w.routers = nil
-	req := smoked(deployer.Smoke{Path: "/a", Pattern: regexp.MustCompile("^/a$")})
+	req := smoked(servicefile.Smoke{Path: "/a", Pattern: regexp.MustCompile("^/a$")})
 	req.Spec.Timeout = time.Minute
 	told, err := w.told(t.Context(), req)
 	require.NoError(t, err)
@@ -156,7 +157,7 @@ func TestACrashEndsTheSmokeTestsEarly(t *testing.T) {
 		w.stopAll("a", catalog.Target{Colour: catalog.Blue, Environment: "production"})
 		http.Error(rw, "dying", http.StatusBadGateway)
 	})
-	req := smoked(deployer.Smoke{Path: "/"})
+	req := smoked(servicefile.Smoke{Path: "/"})
 	req.Spec.Timeout = time.Hour
 	_, err := w.told(t.Context(), req)
 	require.Contains(t, failure(t, err).Reason, "exited with 0 before the flip")
@@ -166,7 +167,7 @@ func TestACrashEndsTheSmokeTestsEarly(t *testing.T) {
 // sharp is a request with an outside gate that asks for a token.
 func sharp(url string) deployer.Request {
 	req := request("good", "r3")
-	req.Spec.Gates.Outside = []deployer.OutsideGate{{
+	req.Spec.Gates.Outside = []servicefile.OutsideGate{{
 		Name: "quality", URL: url + "/gate?key=s3cret", Field: "result.passed", Timeout: 100 * time.Millisecond, Token: "QUALITY_TOKEN",
 	}}
 	return req
@@ -240,7 +241,7 @@ func TestAGateWithoutItsTokenKeepsADeploymentFromBeginning(t *testing.T) {
 // commanded is a request with a line for the shell as its test command.
 func commanded(line string) deployer.Request {
 	req := request("good", "r3")
-	req.Spec.Gates.Test = &deployer.TestCommand{Command: []string{"sh", "-c", line}, Timeout: time.Minute}
+	req.Spec.Gates.Test = &servicefile.TestCommand{Command: []string{"sh", "-c", line}, Timeout: time.Minute}
 	return req
 }
 
@@ -346,7 +347,7 @@ func TestWhatFailedWhileTestingIsNotFlippedTo(t *testing.T) {
 			}
 		}
 	})
-	_, err := w.told(t.Context(), smoked(deployer.Smoke{Path: "/"}))
+	_, err := w.told(t.Context(), smoked(servicefile.Smoke{Path: "/"}))
 	f := failure(t, err)
 	require.Contains(t, f.Reason, "2 of 4 instances of release r3 pass their checks")
 	require.NotEmpty(t, f.Checks)
@@ -356,7 +357,7 @@ func TestWhatFailedWhileTestingIsNotFlippedTo(t *testing.T) {
 func TestPlanNamesTheGates(t *testing.T) {
 	w := twoReleases(t)
 	req := gated(sharp("https://quality.example"))
-	req.Spec.Gates.Smoke = []deployer.Smoke{{Path: "/"}}
+	req.Spec.Gates.Smoke = []servicefile.Smoke{{Path: "/"}}
 	plan := w.planned(t, req)
 	require.Len(t, plan.Notes, 2)
 	require.Equal(t, "before the flip: 1 smoke test, gate quality, test command true", plan.Notes[0])

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // RollbackRequest is where to go back to.
@@ -83,7 +84,7 @@ func (d *Deployer) returning(ctx context.Context, req RollbackRequest) (*run, er
 	}
 	p, unreachable := d.recordedPlatform(ctx, recordedHosts(all))
 	r := &run{
-		Deployer: d, platform: p, spec: &Spec{Service: req.Service}, env: Environment{Name: req.Environment},
+		Deployer: d, platform: p, spec: &servicefile.Spec{Service: req.Service}, env: servicefile.Environment{Name: req.Environment},
 		request: Request{Environment: req.Environment, Release: req.Release, WaitLock: req.WaitLock},
 	}
 	now := d.opt.Now()
@@ -206,7 +207,7 @@ func keepOf(deployments []catalog.Deployment) int {
 			return d.Keep
 		}
 	}
-	return DefaultKeep
+	return servicefile.DefaultKeep
 }
 
 // irreversibleSince are the tasks that later deployments have begun and that

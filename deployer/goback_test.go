@@ -13,6 +13,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // backTo goes back to a release and expects success.
@@ -251,10 +252,10 @@ func TestRollbackKeepsWeightsOrderAndConditions(t *testing.T) {
 	w := newWorld()
 	for _, release := range []string{"r1", "r2", "r3"} {
 		req := request("good", release)
-		req.Spec.Environments["production"] = deployer.Environment{
+		req.Spec.Environments["production"] = servicefile.Environment{
 			Name: "production", Hosts: []string{"a", "b"}, Replicas: 2, Coloured: true, Weights: map[string]int{"b": 3},
 		}
-		req.Spec.Parts[1].After = []deployer.Dependency{{Part: "db", Condition: deployer.Healthy}}
+		req.Spec.Parts[1].After = []servicefile.Dependency{{Part: "db", Condition: servicefile.Healthy}}
 		req.Spec.Parts[1].Restart = "always"
 		_, err := w.deployer().Deploy(t.Context(), req)
 		require.NoError(t, err)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"teal/deployer/servicefile"
 )
 
 // testGrace is how long a test command that is told to end may take, and
@@ -29,7 +31,7 @@ func (r *run) runTest(ctx context.Context) error {
 	}
 	bound, done := context.WithTimeout(ctx, test.Timeout)
 	defer done()
-	out := &LineWriter{Line: func(line string) { r.step("%s: %s", test.name(), line) }}
+	out := &LineWriter{Line: func(line string) { r.step("%s: %s", test.Name(), line) }}
 	if test.Image != "" {
 		err = r.testContainer(bound, door.url, out)
 	} else {
@@ -40,19 +42,19 @@ func (r *run) runTest(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case bound.Err() != nil:
-		return fmt.Errorf("the test command %s did not end within %s and was killed; it last wrote: %q", test.name(), test.Timeout, out.last)
+		return fmt.Errorf("the test command %s did not end within %s and was killed; it last wrote: %q", test.Name(), test.Timeout, out.last)
 	case err == nil:
-		r.step("the test command %s ended well", test.name())
+		r.step("the test command %s ended well", test.Name())
 		return nil
 	}
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
-		return fmt.Errorf("the test command %s ended with %s; it last wrote: %q", test.name(), ended, out.last)
+		return fmt.Errorf("the test command %s ended with %s; it last wrote: %q", test.Name(), ended, out.last)
 	}
 	if test.Image != "" {
-		return fmt.Errorf("the test %s: %w; it last wrote: %q", test.name(), err, out.last)
+		return fmt.Errorf("the test %s: %w; it last wrote: %q", test.Name(), err, out.last)
 	}
-	return fmt.Errorf("the test command %s can't be run; see that the machine that deploys has it: %w", test.name(), err)
+	return fmt.Errorf("the test command %s can't be run; see that the machine that deploys has it: %w", test.Name(), err)
 }
 
 // testVariables tell a test where the new release is.
@@ -66,7 +68,7 @@ func (r *run) testVariables(preview string) map[string]string {
 // testContainer runs the test in a container beside the new release.
 func (r *run) testContainer(ctx context.Context, preview string, out io.Writer) error {
 	test := r.spec.Gates.Test
-	c := r.besides(Part{Image: test.Image, Env: r.testVariables(preview), StopGrace: testGrace}, "test")
+	c := r.besides(servicefile.Part{Image: test.Image, Env: r.testVariables(preview), StopGrace: testGrace}, "test")
 	c.Command = test.Command
 	code, err := r.platform.once(ctx, r.work(), c, out)
 	if err == nil && code != 0 {

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // errBroken: what was started has ended or is gone; waiting does not mend it.
@@ -26,7 +27,7 @@ type hostPlatform struct {
 
 // platformOf is where the containers of an environment run whose hosts are known.
 // Of those that were left out the platform only tells.
-func (d *Deployer) platformOf(env Environment, left ...string) (platform, error) {
+func (d *Deployer) platformOf(env servicefile.Environment, left ...string) (platform, error) {
 	hosts, err := d.connect(env.Hosts)
 	if err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func (d *Deployer) recordedPlatform(ctx context.Context, endpoints []string) (p 
 
 // endpoints are the hosts that an environment names, or those of teal/hosts that
 // its selector picks.
-func (d *Deployer) endpoints(ctx context.Context, env Environment) ([]string, error) {
+func (d *Deployer) endpoints(ctx context.Context, env servicefile.Environment) ([]string, error) {
 	if len(env.Selector) == 0 {
 		return env.Hosts, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // holds looks at all hosts. What was created and never started serves nobody.
@@ -142,6 +143,6 @@ func (p *hostPlatform) rest(ctx context.Context, service string, t catalog.Targe
 		if err != nil {
 			return err
 		}
-		return stopParts(ctx, h, cs, func(catalog.Container) time.Duration { return defaultStopGrace })
+		return stopParts(ctx, h, cs, func(catalog.Container) time.Duration { return servicefile.DefaultStopGrace })
 	})
 }

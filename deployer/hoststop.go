@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // stopParts stops containers, as eachPart goes through them.
@@ -51,12 +52,12 @@ func (w work) grace(c catalog.Container) time.Duration {
 			return part.StopGrace
 		}
 	}
-	return defaultStopGrace
+	return servicefile.DefaultStopGrace
 }
 
 // discard stops and removes a container.
 func discard(ctx context.Context, h host, c catalog.Container) error {
-	if err := stopOne(ctx, h, c, defaultStopGrace); err != nil {
+	if err := stopOne(ctx, h, c, servicefile.DefaultStopGrace); err != nil {
 		return err
 	}
 	if err := h.Remove(ctx, c.ID); err != nil {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // keptMark stands in the names of containers that stay on their hosts, stopped,
@@ -45,7 +46,7 @@ func worthKeeping(record catalog.Deployment, c catalog.Container) bool {
 // keep makes a container one of a kept release.
 func keep(ctx context.Context, h host, c catalog.Container) error {
 	if c.Running { // somebody has started it meanwhile
-		if err := h.Stop(ctx, c.ID, defaultStopGrace); err != nil {
+		if err := h.Stop(ctx, c.ID, servicefile.DefaultStopGrace); err != nil {
 			return fmt.Errorf("stop %s: %w", c.Name, err)
 		}
 	}
@@ -96,7 +97,7 @@ func dropSurplus(ctx context.Context, h host, record catalog.Deployment) error {
 		return fmt.Errorf("list what is kept of %s in %s: %w", record.Service, record.Environment, err)
 	}
 	var group errgroup.Group
-	for _, c := range surplus(there, cmp.Or(record.Keep, DefaultKeep)) {
+	for _, c := range surplus(there, cmp.Or(record.Keep, servicefile.DefaultKeep)) {
 		group.Go(func() error {
 			if err := h.Remove(ctx, c.ID); err != nil {
 				return fmt.Errorf("remove %s: %w", c.Name, err)

@@ -7,12 +7,13 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // plan is what a deployment of a release would change.
 func (l *laptop) plan(t *testing.T, environment, image, release string) deployer.DeploymentPlan {
 	t.Helper()
-	spec, err := deployer.Load(t.Context(), l.file, []string{"IMAGE=" + image, "RELEASE=" + release})
+	spec, err := servicefile.Load(t.Context(), l.file, []string{"IMAGE=" + image, "RELEASE=" + release})
 	require.NoError(t, err)
 	plan, err := l.Deployer(l.log(t)).Plan(t.Context(), deployer.Request{Spec: spec, Environment: environment})
 	require.NoError(t, err)

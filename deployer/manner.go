@@ -6,15 +6,16 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // manner is how a container was brought up, written on it: a later rollback has
 // no service file to read it from.
 type manner struct {
-	After   []Dependency  `json:"after,omitempty"`
-	Settle  time.Duration `json:"settle_ns"`
-	Timeout time.Duration `json:"timeout_ns"`
-	Drain   time.Duration `json:"drain_ns"`
+	After   []servicefile.Dependency `json:"after,omitempty"`
+	Settle  time.Duration            `json:"settle_ns"`
+	Timeout time.Duration            `json:"timeout_ns"`
+	Drain   time.Duration            `json:"drain_ns"`
 }
 
 // toStart is a planned container as a host gets it. One that is always restarted
@@ -34,9 +35,9 @@ func (w work) toStart(c PlannedContainer, weight int) catalog.ContainerSpec {
 // mannerOf is how a container was brought up, or the defaults where it does not
 // say.
 func mannerOf(labels map[string]string) manner {
-	m := manner{Settle: DefaultSettle, Timeout: DefaultTimeout, Drain: DefaultDrain}
+	m := manner{Settle: servicefile.DefaultSettle, Timeout: servicefile.DefaultTimeout, Drain: servicefile.DefaultDrain}
 	if json.Unmarshal([]byte(labels[catalog.LabelStart]), &m) != nil {
-		return manner{Settle: DefaultSettle, Timeout: DefaultTimeout, Drain: DefaultDrain}
+		return manner{Settle: servicefile.DefaultSettle, Timeout: servicefile.DefaultTimeout, Drain: servicefile.DefaultDrain}
 	}
 	return m
 }

@@ -6,25 +6,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 func TestAContainerMovesToAnotherColour(t *testing.T) {
 	blue := catalog.Target{Colour: catalog.Blue, Environment: "production"}
 	green := catalog.Target{Colour: catalog.Green, Environment: "production"}
 	plain := catalog.Target{Environment: "integration"}
-	s := &Spec{
-		Service: "web", Routed: "web", Port: 80, Check: Check{HTTP: "/health"},
-		Parts: []Part{{
+	s := &servicefile.Spec{
+		Service: "web", Routed: "web", Port: 80, Check: servicefile.Check{HTTP: "/health"},
+		Parts: []servicefile.Part{{
 			Name: "web", Image: "web:1", Env: map[string]string{"A": "web-production-blue-x"}, Labels: map[string]string{"mine": "blue"},
 			Ports: []catalog.Port{{Private: 80, Protocol: "tcp"}},
-			Volumes: []PartVolume{
+			Volumes: []servicefile.PartVolume{
 				{Volume: catalog.Volume{Source: "data", Target: "/data"}, Private: true},
 				{Volume: catalog.Volume{Source: "everybodys", Target: "/all"}},
 				{Volume: catalog.Volume{Source: "/srv/web-production-blue-x", Target: "/srv"}},
 			},
 		}},
 	}
-	env := Environment{Name: "production", Replicas: 2, Coloured: true}
+	env := servicefile.Environment{Name: "production", Replicas: 2, Coloured: true}
 	planned := func(t catalog.Target, deployment string) catalog.ContainerSpec {
 		return PlanHost(s, env, Placement{Target: t, Release: "r1", Revision: "abc", Deployment: deployment}).Containers[1].ContainerSpec
 	}

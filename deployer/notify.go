@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // NotifyTimeout is how long somebody who is told may take, with the second try.
@@ -26,7 +26,7 @@ type Notifier struct {
 // compared with, see lastVerdict; nil for none. It answers sentences about those
 // who could not be told, which hold no address, and takes no longer than
 // NotifyTimeout. A context that has ended keeps nobody from being told.
-func (d *Deployer) notify(ctx context.Context, spec *Spec, record catalog.Deployment, previous *catalog.Deployment) []string {
+func (d *Deployer) notify(ctx context.Context, spec *servicefile.Spec, record catalog.Deployment, previous *catalog.Deployment) []string {
 	ctx, done := bounded(ctx, NotifyTimeout+time.Second)
 	defer done()
 	n := Notifier{Environ: d.opt.Environ}
@@ -34,10 +34,10 @@ func (d *Deployer) notify(ctx context.Context, spec *Spec, record catalog.Deploy
 }
 
 // notified are those who are told of a record. It is pure.
-func notified(all []Notify, record catalog.Deployment, previous *catalog.Deployment) []Notify {
-	var told []Notify
+func notified(all []servicefile.Notify, record catalog.Deployment, previous *catalog.Deployment) []servicefile.Notify {
+	var told []servicefile.Notify
 	for _, n := range all {
-		if n.wants(record, previous) {
+		if wants(n, record, previous) {
 			told = append(told, n)
 		}
 	}
@@ -72,16 +72,16 @@ func verdictOf(s catalog.DeploymentState) verdict {
 
 // wants tells whether one is told of a record. What was before the first
 // deployment counts as good: its success is no change. It is pure.
-func (n Notify) wants(record catalog.Deployment, previous *catalog.Deployment) bool {
+func wants(n servicefile.Notify, record catalog.Deployment, previous *catalog.Deployment) bool {
 	now := verdictOf(record.State)
 	switch n.When {
-	case NotifyAlways:
+	case servicefile.NotifyAlways:
 		return true
-	case NotifyChange, "":
+	case servicefile.NotifyChange, "":
 		if record.State == catalog.AwaitingApproval {
 			return true // somebody has to do something
 		}
-	case NotifyFailure:
+	case servicefile.NotifyFailure:
 		return record.State.Ended() && now != good
 	}
 	before := good
@@ -105,32 +105,16 @@ func lastVerdict(all []catalog.Deployment, record catalog.Deployment) *catalog.D
 }
 
 // Tell tells all at once and answers a sentence for each who could not be told.
-func (n Notifier) Tell(ctx context.Context, all []Notify, t tidings) []string {
+func (n Notifier) Tell(ctx context.Context, all []servicefile.Notify, t tidings) []string {
 	notes := make([]string, len(all))
 	var wait sync.WaitGroup
 	for at, one := range all {
 		wait.Go(func() {
 			if err := n.tell(ctx, one, t); err != nil {
-				notes[at] = fmt.Sprintf("%s was not told how the deployment stands: %s", one.name(), err)
+				notes[at] = fmt.Sprintf("%s was not told how the deployment stands: %s", one.Name(), err)
 			}
 		})
 	}
 	wait.Wait()
 	return slices.DeleteFunc(notes, func(note string) bool { return note == "" })
-}
-
-// name tells those who are notified apart without an address.
-func (n Notify) name() string {
-	if n.Variable == "" {
-		return "the " + string(n.Kind) + " address of the service file"
-	}
-	return fmt.Sprintf("the %s address in the variable %s", n.Kind, n.Variable)
-}
-
-// address is where one is told; empty where the variable is not set.
-func (n Notify) address(environ []string) string {
-	if n.Variable != "" {
-		return strings.TrimSpace(variable(environ, n.Variable))
-	}
-	return n.URL
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // maxReason is how many runes of a reason are put into a chat message.
@@ -14,14 +15,14 @@ const maxReason = 1500
 
 // tidings are what somebody is told.
 type tidings struct {
-	spec   *Spec
+	spec   *servicefile.Spec
 	record catalog.Deployment
 	// live is the deployment whose release is live again after a rollback; nil
 	// where it is not known.
 	live *catalog.Deployment
 }
 
-func newTidings(spec *Spec, record catalog.Deployment, previous *catalog.Deployment) tidings {
+func newTidings(spec *servicefile.Spec, record catalog.Deployment, previous *catalog.Deployment) tidings {
 	t := tidings{spec: spec, record: record}
 	if previous != nil && previous.State == catalog.Succeeded {
 		t.live = previous
@@ -30,11 +31,11 @@ func newTidings(spec *Spec, record catalog.Deployment, previous *catalog.Deploym
 }
 
 // messages are the requests that tell it in one form. It is pure.
-func (t tidings) messages(kind NotifyKind) ([]message, error) {
+func (t tidings) messages(kind servicefile.NotifyKind) ([]message, error) {
 	switch kind {
-	case NotifySlack:
+	case servicefile.NotifySlack:
 		return encoded("application/json", t.slack())
-	case NotifyCDEvents:
+	case servicefile.NotifyCDEvents:
 		return encoded("application/cloudevents+json", t.cloudEvents()...)
 	}
 	return encoded("application/json", t.webhook())
@@ -145,7 +146,7 @@ func (t tidings) circumstances() string {
 		all = append(all, "by "+r.By)
 	}
 	if r.Revision != "" {
-		all = append(all, "commit "+shortRevision(r.Revision))
+		all = append(all, "commit "+servicefile.ShortRevision(r.Revision))
 	}
 	if n := len(r.Timeline); n > 1 && r.State.Ended() {
 		all = append(all, "took "+r.Timeline[n-1].At.Sub(r.Timeline[0].At).Round(100*time.Millisecond).String())

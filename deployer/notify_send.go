@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"syscall"
 	"time"
+
+	"teal/deployer/servicefile"
 )
 
 const (
@@ -27,14 +29,14 @@ type message struct {
 }
 
 // tell sends one its messages, one after the other. Its error holds no address.
-func (n Notifier) tell(ctx context.Context, one Notify, t tidings) error {
+func (n Notifier) tell(ctx context.Context, one servicefile.Notify, t tidings) error {
 	timeout := n.Timeout
 	if timeout == 0 {
 		timeout = NotifyTimeout
 	}
 	ctx, done := context.WithTimeout(ctx, timeout)
 	defer done()
-	to, err := one.parsed(n.Environ)
+	to, err := parsed(one, n.Environ)
 	if err != nil {
 		return err
 	}
@@ -53,8 +55,8 @@ func (n Notifier) tell(ctx context.Context, one Notify, t tidings) error {
 }
 
 // parsed is where one is told. Its error holds no address, which may be secret.
-func (n Notify) parsed(environ []string) (*url.URL, error) {
-	address := n.address(environ)
+func parsed(n servicefile.Notify, environ []string) (*url.URL, error) {
+	address := n.Address(environ)
 	if address == "" {
 		return nil, errors.New("it is not set where the deployment runs; set it there")
 	}

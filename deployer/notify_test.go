@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // ended is a deployment of web to production in a state.
@@ -60,8 +61,8 @@ func TestWhoIsTold(t *testing.T) {
 				d := ended(c.before)
 				previous = &d
 			}
-			for when, want := range map[NotifyWhen]bool{NotifyChange: c.onChange, NotifyFailure: c.onFail, NotifyAlways: c.always, "": c.onChange} {
-				require.Equal(t, want, Notify{When: when}.wants(ended(c.now), previous), "%q", when)
+			for when, want := range map[servicefile.NotifyWhen]bool{servicefile.NotifyChange: c.onChange, servicefile.NotifyFailure: c.onFail, servicefile.NotifyAlways: c.always, "": c.onChange} {
+				require.Equal(t, want, wants(servicefile.Notify{When: when}, ended(c.now), previous), "%q", when)
 			}
 		})
 	}
@@ -116,7 +117,7 @@ func TestWebhookMessage(t *testing.T) {
 		catalog.Pending: "deployment.began", catalog.Locked: "deployment.began", catalog.AwaitingApproval: "deployment.awaiting-approval",
 		catalog.Succeeded: "deployment.succeeded", catalog.RolledBack: "deployment.rolled-back",
 	} {
-		all, err := tidings{record: ended(state)}.messages(NotifyWebhook)
+		all, err := tidings{record: ended(state)}.messages(servicefile.NotifyWebhook)
 		require.NoError(t, err)
 		require.Len(t, all, 1)
 		require.Equal(t, "application/json", all[0].contentType)
@@ -131,20 +132,20 @@ func TestAddresses(t *testing.T) {
 	t.Parallel()
 	environ := []string{"HOOK=http://old/", "HOOK= https://hooks.example/s3cret\n", "EMPTY=", "BROKEN=http://s3cret\x7f/", "RELATIVE=/s3cret", "FILE=file:///s3cret"}
 	for name, c := range map[string]struct {
-		n       Notify
+		n       servicefile.Notify
 		address string
 		fails   string
 	}{
-		"fixed":        {n: Notify{URL: "http://a/b"}, address: "http://a/b"},
-		"variable":     {n: Notify{Variable: "HOOK"}, address: "https://hooks.example/s3cret"},
-		"missing":      {n: Notify{Variable: "NONE"}, fails: "not set"},
-		"empty":        {n: Notify{Variable: "EMPTY"}, fails: "not set"},
-		"broken":       {n: Notify{Variable: "BROKEN"}, fails: "no http or https address"},
-		"relative":     {n: Notify{Variable: "RELATIVE"}, fails: "no http or https address"},
-		"other scheme": {n: Notify{Variable: "FILE"}, fails: "no http or https address"},
+		"fixed":        {n: servicefile.Notify{URL: "http://a/b"}, address: "http://a/b"},
+		"variable":     {n: servicefile.Notify{Variable: "HOOK"}, address: "https://hooks.example/s3cret"},
+		"missing":      {n: servicefile.Notify{Variable: "NONE"}, fails: "not set"},
+		"empty":        {n: servicefile.Notify{Variable: "EMPTY"}, fails: "not set"},
+		"broken":       {n: servicefile.Notify{Variable: "BROKEN"}, fails: "no http or https address"},
+		"relative":     {n: servicefile.Notify{Variable: "RELATIVE"}, fails: "no http or https address"},
+		"other scheme": {n: servicefile.Notify{Variable: "FILE"}, fails: "no http or https address"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u, err := c.n.parsed(environ)
+			u, err := parsed(c.n, environ)
 			if c.fails != "" {
 				require.ErrorContains(t, err, c.fails)
 				require.NotContains(t, err.Error(), "s3cret")
@@ -189,11 +190,11 @@ func (r *receiver) got() []string {
 	return append([]string(nil), r.bodies...)
 }
 
-func tellOne(t *testing.T, kind NotifyKind, address string, timeout time.Duration) []string {
+func tellOne(t *testing.T, kind servicefile.NotifyKind, address string, timeout time.Duration) []string {
 	t.Helper()
 	n := Notifier{Environ: []string{"HOOK=" + address}, Timeout: timeout}
 	record := ended(catalog.Failed)
-	return n.Tell(t.Context(), []Notify{{Kind: kind, Variable: "HOOK"}}, newTidings(&Spec{Routed: "app"}, record, nil))
+	return n.Tell(t.Context(), []servicefile.Notify{{Kind: kind, Variable: "HOOK"}}, newTidings(&servicefile.Spec{Routed: "app"}, record, nil))
 }
 
 func TestTelling(t *testing.T) {
@@ -213,7 +214,7 @@ func TestTelling(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReceiver(t, c.statuses...)
-			notes := tellOne(t, NotifySlack, r.URL+"/s3cret", 0)
+			notes := tellOne(t, servicefile.NotifySlack, r.URL+"/s3cret", 0)
 			require.Len(t, r.got(), c.tries)
 			require.Contains(t, r.got()[0], `"text":`)
 			if c.note == "" {
@@ -243,11 +244,11 @@ func TestRedirectsStayAtTheirHost(t *testing.T) {
 		t.Cleanup(s.Close)
 		return s.URL
 	}
-	require.Contains(t, tellOne(t, NotifyWebhook, moved(307, elsewhere.URL+"/s3cret"), 0)[0], "leads elsewhere")
-	require.Contains(t, tellOne(t, NotifyWebhook, moved(302, "/there"), 0)[0], "leads elsewhere", "it would lose its message")
-	require.Contains(t, tellOne(t, NotifyWebhook, moved(308, "/again"), 0)[0], "leads elsewhere", "in circles")
+	require.Contains(t, tellOne(t, servicefile.NotifyWebhook, moved(307, elsewhere.URL+"/s3cret"), 0)[0], "leads elsewhere")
+	require.Contains(t, tellOne(t, servicefile.NotifyWebhook, moved(302, "/there"), 0)[0], "leads elsewhere", "it would lose its message")
+	require.Contains(t, tellOne(t, servicefile.NotifyWebhook, moved(308, "/again"), 0)[0], "leads elsewhere", "in circles")
 	require.Empty(t, home.got())
-	require.Empty(t, tellOne(t, NotifyWebhook, moved(308, "/there"), 0))
+	require.Empty(t, tellOne(t, servicefile.NotifyWebhook, moved(308, "/there"), 0))
 	require.Len(t, home.got(), 1)
 	require.Empty(t, elsewhere.got())
 }
@@ -270,9 +271,9 @@ func TestOneThatHangsKeepsNobodyElseFromBeingTold(t *testing.T) {
 	quick := newReceiver(t, 200)
 	n := Notifier{Timeout: 300 * time.Millisecond, Environ: []string{"HOOK=" + hangingServer(t) + "/s3cret"}}
 	began := time.Now()
-	notes := n.Tell(t.Context(), []Notify{
-		{Kind: NotifySlack, Variable: "HOOK"}, {Kind: NotifyWebhook, URL: quick.URL}, {Kind: NotifyCDEvents, Variable: "HOOK"},
-	}, newTidings(&Spec{}, ended(catalog.Succeeded), nil))
+	notes := n.Tell(t.Context(), []servicefile.Notify{
+		{Kind: servicefile.NotifySlack, Variable: "HOOK"}, {Kind: servicefile.NotifyWebhook, URL: quick.URL}, {Kind: servicefile.NotifyCDEvents, Variable: "HOOK"},
+	}, newTidings(&servicefile.Spec{}, ended(catalog.Succeeded), nil))
 	require.Less(t, time.Since(began), 3*time.Second)
 	require.Equal(t, []string{
 		"the slack address in the variable HOOK was not told how the deployment stands: it did not answer in time",
@@ -297,7 +298,7 @@ func TestErrorsHoldNoAddress(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			notes := tellOne(t, NotifyWebhook, c.address+"/s3cret", 0)
+			notes := tellOne(t, servicefile.NotifyWebhook, c.address+"/s3cret", 0)
 			require.Len(t, notes, 1)
 			require.Contains(t, notes[0], c.want)
 			u, err := url.Parse(c.address)
@@ -314,13 +315,13 @@ func TestNotifyOutlivesAnInterruptedDeployment(t *testing.T) {
 	d := New(Options{Environ: []string{"HOOK=" + r.URL}})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	spec := &Spec{Routed: "app", Notify: []Notify{
-		{Kind: NotifyWebhook, Variable: "HOOK", When: NotifyFailure},
-		{Kind: NotifyWebhook, Variable: "HOOK", When: NotifyChange},
-		{Kind: NotifyWebhook, Variable: "NONE", When: NotifyAlways},
+	spec := &servicefile.Spec{Routed: "app", Notify: []servicefile.Notify{
+		{Kind: servicefile.NotifyWebhook, Variable: "HOOK", When: servicefile.NotifyFailure},
+		{Kind: servicefile.NotifyWebhook, Variable: "HOOK", When: servicefile.NotifyChange},
+		{Kind: servicefile.NotifyWebhook, Variable: "NONE", When: servicefile.NotifyAlways},
 	}}
 	notes := d.notify(ctx, spec, ended(catalog.Aborted), nil)
 	require.Len(t, r.got(), 1)
 	require.Equal(t, []string{"the webhook address in the variable NONE was not told how the deployment stands: it is not set where the deployment runs; set it there"}, notes)
-	require.Empty(t, d.notify(ctx, &Spec{}, ended(catalog.Aborted), nil))
+	require.Empty(t, d.notify(ctx, &servicefile.Spec{}, ended(catalog.Aborted), nil))
 }

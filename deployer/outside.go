@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"teal/deployer/servicefile"
 )
 
 const gateAnswerTimeout = 10 * time.Second
@@ -16,7 +18,7 @@ const gateAnswerTimeout = 10 * time.Second
 func (r *run) askOutside(ctx context.Context) error {
 	for _, gate := range r.spec.Gates.Outside {
 		err := r.persist(ctx, gate.Timeout, r.opt.GatePoll, func(ctx context.Context, _ int) error {
-			return gate.ask(ctx, variable(r.opt.Environ, gate.Token))
+			return askGate(ctx, gate, servicefile.Variable(r.opt.Environ, gate.Token))
 		})
 		if err != nil {
 			return err
@@ -26,14 +28,14 @@ func (r *run) askOutside(ctx context.Context) error {
 	return nil
 }
 
-// ask is why the gate does not let the release through, or nil. The token
+// askGate is why a gate does not let the release through, or nil. The token
 // is never told, even where an answer repeats it.
-func (g OutsideGate) ask(ctx context.Context, token string) error {
+func askGate(ctx context.Context, g servicefile.OutsideGate, token string) error {
 	ctx, done := context.WithTimeout(ctx, gateAnswerTimeout)
 	defer done()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.URL, nil)
 	if err != nil {
-		return fmt.Errorf("gate %s at %s can't be asked; see the url of the service file", g.Name, g.address())
+		return fmt.Errorf("gate %s at %s can't be asked; see the url of the service file", g.Name, g.Address())
 	}
 	req.Header.Set("Accept", "application/json")
 	if token != "" {
@@ -45,16 +47,16 @@ func (g OutsideGate) ask(ctx context.Context, token string) error {
 		err = errors.New("it does not answer in time")
 	}
 	if err == nil {
-		err = g.judge(status, body, token)
+		err = judgeGate(g, status, body, token)
 	}
 	if err != nil {
-		return fmt.Errorf("gate %s at %s does not let the release through: %w", g.Name, g.address(), err)
+		return fmt.Errorf("gate %s at %s does not let the release through: %w", g.Name, g.Address(), err)
 	}
 	return nil
 }
 
-// judge is why an answer does not open the gate, or nil. It is pure.
-func (g OutsideGate) judge(status int, body, token string) error {
+// judgeGate is why an answer does not open the gate, or nil. It is pure.
+func judgeGate(g servicefile.OutsideGate, status int, body, token string) error {
 	shown := body
 	if token != "" {
 		shown = strings.ReplaceAll(body, token, "[token]")

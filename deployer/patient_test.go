@@ -10,6 +10,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // consulOps are the operations of the world that Consul does, but for taking the
@@ -36,8 +37,8 @@ func everything(release string) deployer.Request {
 	req.Spec.Tasks = tasked().Spec.Tasks
 	req.Spec.Bake = baked(2 * time.Millisecond).Spec.Bake
 	req.WaitApproval = true
-	return inProduction(req, func(env *deployer.Environment) {
-		env.Approval = &deployer.ApprovalRule{Within: 0, Then: catalog.Approve}
+	return inProduction(req, func(env *servicefile.Environment) {
+		env.Approval = &servicefile.ApprovalRule{Within: 0, Then: catalog.Approve}
 	})
 }
 

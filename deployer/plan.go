@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
-	"strings"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // Placement is what a plan is made for, beyond the service file.
@@ -39,13 +39,13 @@ type PlannedContainer struct {
 	Part   string
 	Routed bool
 	Once   bool
-	After  []Dependency
+	After  []servicefile.Dependency
 }
 
 // PlanHost decides what each host of env shall run. It is pure. Names are fixed
 // by service, environment, colour, part and number, so that a second run meets
 // the containers of the first rather than doubling them.
-func PlanHost(s *Spec, env Environment, p Placement) HostPlan {
+func PlanHost(s *servicefile.Spec, env servicefile.Environment, p Placement) HostPlan {
 	plan := HostPlan{
 		Network:       baseName(s.Service, p.Target),
 		NetworkLabels: targetLabels(s.Service, p.Target),
@@ -68,7 +68,7 @@ func PlanHost(s *Spec, env Environment, p Placement) HostPlan {
 
 // planShared plans the parts that belong to the environment, and answers the
 // networks through which the others reach them.
-func planShared(s *Spec, plan *HostPlan, p Placement) []string {
+func planShared(s *servicefile.Spec, plan *HostPlan, p Placement) []string {
 	for _, part := range s.Parts {
 		if part.Shared {
 			plan.Shared = append(plan.Shared, planSharedPart(s, part, p))
@@ -93,19 +93,19 @@ func sharedLabels(service, environment string) map[string]string {
 
 // planSharedPart is a container that no deployment owns: its labels name none, so
 // that it is the same from one to the next.
-func planSharedPart(s *Spec, part Part, p Placement) PlannedContainer {
+func planSharedPart(s *servicefile.Spec, part servicefile.Part, p Placement) PlannedContainer {
 	base := sharedName(s.Service, p.Target.Environment)
 	c := PlannedContainer{Part: part.Name, After: part.After, ContainerSpec: specOf(part, p, base)}
 	c.Name = fmt.Sprintf("%s-%s-1", base, part.Name)
 	c.Labels = sharedLabels(s.Service, p.Target.Environment)
 	for k, v := range part.Labels {
-		if !isOwnLabel(k) {
+		if !servicefile.IsOwnLabel(k) {
 			c.Labels[k] = v
 		}
 	}
 	c.Labels[catalog.LabelPart] = part.Name
 	c.Labels[catalog.ServiceIgnore] = strconv.FormatBool(true)
-	c.Labels[catalog.LabelSpec] = digest(c.ContainerSpec)
+	c.Labels[catalog.LabelSpec] = servicefile.DigestOf(c.ContainerSpec)
 	return c
 }
 
@@ -126,7 +126,7 @@ func targetLabels(service string, t catalog.Target) map[string]string {
 	return labels
 }
 
-func planContainer(s *Spec, part Part, p Placement, n int, also []string) PlannedContainer {
+func planContainer(s *servicefile.Spec, part servicefile.Part, p Placement, n int, also []string) PlannedContainer {
 	base := baseName(s.Service, p.Target)
 	c := PlannedContainer{
 		Part: part.Name, Routed: part.Name == s.Routed, Once: part.Once, After: part.After,
@@ -135,12 +135,12 @@ func planContainer(s *Spec, part Part, p Placement, n int, also []string) Planne
 	c.Name = fmt.Sprintf("%s-%s-%d", base, part.Name, n)
 	c.Also = also
 	c.Labels = planLabels(s, part, p)
-	c.Labels[catalog.LabelSpec] = digest(withoutDeployment(c.ContainerSpec))
+	c.Labels[catalog.LabelSpec] = servicefile.DigestOf(withoutDeployment(c.ContainerSpec))
 	return c
 }
 
 // specOf is what a part's containers have in common.
-func specOf(part Part, p Placement, base string) catalog.ContainerSpec {
+func specOf(part servicefile.Part, p Placement, base string) catalog.ContainerSpec {
 	return catalog.ContainerSpec{
 		Image:      imageOf(part, p.Images),
 		Entrypoint: part.Entrypoint,
@@ -159,7 +159,7 @@ func specOf(part Part, p Placement, base string) catalog.ContainerSpec {
 }
 
 // imageOf is what a part runs: what it is pinned to, else what the file says.
-func imageOf(part Part, pinned map[string]string) string {
+func imageOf(part servicefile.Part, pinned map[string]string) string {
 	if image := pinned[part.Name]; isPinned(image) {
 		return image
 	}
@@ -167,14 +167,14 @@ func imageOf(part Part, pinned map[string]string) string {
 }
 
 // filesOf are the secrets and configs of a part in an environment.
-func filesOf(part Part, environment string) []catalog.File {
+func filesOf(part servicefile.Part, environment string) []catalog.File {
 	if files, ok := part.Files[environment]; ok {
 		return files
 	}
 	return part.Files[""]
 }
 
-func planVolumes(part Part, base string) []catalog.Volume {
+func planVolumes(part servicefile.Part, base string) []catalog.Volume {
 	var volumes []catalog.Volume
 	for _, v := range part.Volumes {
 		if v.Private {
@@ -186,10 +186,10 @@ func planVolumes(part Part, base string) []catalog.Volume {
 }
 
 // planLabels are the user's labels with Teal's above them.
-func planLabels(s *Spec, part Part, p Placement) map[string]string {
+func planLabels(s *servicefile.Spec, part servicefile.Part, p Placement) map[string]string {
 	labels := map[string]string{}
 	for k, v := range part.Labels {
-		if !isOwnLabel(k) {
+		if !servicefile.IsOwnLabel(k) {
 			labels[k] = v
 		}
 	}
@@ -209,7 +209,7 @@ func planLabels(s *Spec, part Part, p Placement) map[string]string {
 }
 
 // registrationLabels tell the registrator what the routed part is.
-func registrationLabels(s *Spec, part Part, p Placement) map[string]string {
+func registrationLabels(s *servicefile.Spec, part servicefile.Part, p Placement) map[string]string {
 	labels := map[string]string{
 		catalog.ServiceName:          s.Service,
 		catalog.ServiceEnvironment:   p.Target.Environment,
@@ -242,7 +242,7 @@ func registrationLabels(s *Spec, part Part, p Placement) map[string]string {
 // checkLabels tell how to find out whether an instance is well. A check over TLS
 // goes to an address, which no certificate names: it asks whether the instance
 // is well, and the routers verify who it is.
-func checkLabels(s *Spec) map[string]string {
+func checkLabels(s *servicefile.Spec) map[string]string {
 	switch {
 	case s.Check.HTTP == "":
 		return map[string]string{catalog.ServiceCheckTCP: strconv.FormatBool(true)}
@@ -264,19 +264,8 @@ func (c PlannedContainer) On(weight int) catalog.ContainerSpec {
 	spec.Labels = maps.Clone(spec.Labels)
 	spec.Labels[catalog.ServiceWeight] = strconv.Itoa(weight)
 	delete(spec.Labels, catalog.LabelSpec)
-	spec.Labels[catalog.LabelSpec] = digest(withoutDeployment(spec))
+	spec.Labels[catalog.LabelSpec] = servicefile.DigestOf(withoutDeployment(spec))
 	return spec
-}
-
-// isOwnLabel tells whether a label is Teal's to set.
-func isOwnLabel(label string) bool {
-	switch label {
-	case catalog.ServiceName, catalog.ServiceIgnore, catalog.ServiceEnvironment, catalog.ServiceColour, catalog.ServiceColor,
-		catalog.ServiceRelease, catalog.ServiceRevision, catalog.ServiceCheckHTTP, catalog.ServiceCheckTCP,
-		catalog.ServiceCheckInterval, catalog.ServiceCheckTimeout:
-		return true
-	}
-	return strings.HasPrefix(label, "teal.")
 }
 
 // withoutDeployment is what a container runs, whichever deployment started it.

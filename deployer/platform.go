@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // platform is where the containers of an environment run. Deployments, rollbacks
@@ -63,8 +64,8 @@ type placed struct {
 
 // work is what a deployment wants of a platform.
 type work struct {
-	spec   *Spec
-	env    Environment
+	spec   *servicefile.Spec
+	env    servicefile.Environment
 	plan   HostPlan
 	record catalog.Deployment
 	// later is how many of the instances are still to be started, at the places that

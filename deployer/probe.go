@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 const (
@@ -40,7 +41,7 @@ func probe(ctx context.Context, i catalog.Instance, path string) string {
 }
 
 // fillOutputs probes the instances whose failing checks say nothing.
-func fillOutputs(ctx context.Context, checks []FailedCheck, instances []catalog.Instance, c Check) {
+func fillOutputs(ctx context.Context, checks []FailedCheck, instances []catalog.Instance, c servicefile.Check) {
 	if c.HTTP == "" {
 		return
 	}

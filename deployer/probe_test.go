@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 func TestChecksThatSayNothingAreAskedAgain(t *testing.T) {
@@ -28,7 +29,7 @@ func TestChecksThatSayNothingAreAskedAgain(t *testing.T) {
 		{ID: "c", Node: "n", Address: host, Port: number},
 	}
 	checks := []FailedCheck{{Instance: "a", Node: "n"}, {Instance: "b", Node: "n"}, {Instance: "c", Node: "n", Output: "known"}}
-	fillOutputs(t.Context(), checks, instances, Check{HTTP: "/health"})
+	fillOutputs(t.Context(), checks, instances, servicefile.Check{HTTP: "/health"})
 	require.Contains(t, checks[0].Output, "503 Service Unavailable: no database")
 	require.Contains(t, checks[1].Output, "connection refused")
 	require.Equal(t, "known", checks[2].Output)

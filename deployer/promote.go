@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // Promotion is the request that brings what is live in one environment to
@@ -16,7 +17,7 @@ import (
 // other environment has a registry of its own, they are copied there first, unless
 // it is a dry run. Where deployment is not empty, it must be the one that brought
 // what is live.
-func (d *Deployer) Promotion(ctx context.Context, spec *Spec, from, to, deployment string, dryRun bool) (Request, error) {
+func (d *Deployer) Promotion(ctx context.Context, spec *servicefile.Spec, from, to, deployment string, dryRun bool) (Request, error) {
 	target, err := spec.Environment(to)
 	if err != nil {
 		return Request{}, err
@@ -61,13 +62,13 @@ func (d *Deployer) describeSource(ctx context.Context, req *Request, from string
 }
 
 // carry copies the images to the registry of the environment that they go to.
-func (d *Deployer) carry(ctx context.Context, req *Request, to Environment, dryRun bool) error {
+func (d *Deployer) carry(ctx context.Context, req *Request, to servicefile.Environment, dryRun bool) error {
 	if to.Registry == "" || d.opt.Registry == nil {
 		return nil
 	}
 	for _, part := range req.Spec.Parts {
 		image := req.Images[part.Name]
-		goal := inRegistry(image, part, to.Registry)
+		goal := servicefile.InRegistry(image, part, to.Registry)
 		if !isPinned(image) || goal == image {
 			continue
 		}

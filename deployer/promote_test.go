@@ -11,6 +11,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // registry knows images under names and answers their digest.
@@ -48,8 +49,8 @@ func (w *world) withRegistry(r deployer.Registry) *deployer.Deployer {
 
 // promoting is a request for integration, whose release production requires.
 func promoting(image string) deployer.Request {
-	req := inProduction(request(image, "r1"), func(env *deployer.Environment) { env.Requires = "integration" })
-	req.Spec.Parts[1].Build = &deployer.Build{}
+	req := inProduction(request(image, "r1"), func(env *servicefile.Environment) { env.Requires = "integration" })
+	req.Spec.Parts[1].Build = &servicefile.Build{}
 	req.Environment = "integration"
 	return req
 }
@@ -59,7 +60,7 @@ func TestPromotionRunsTheVeryDigests(t *testing.T) {
 	w := newWorld()
 	r := &registry{images: map[string]string{"one:5000/shop:latest": "abc"}}
 	req := promoting("one:5000/shop:latest")
-	req.Spec = inProduction(req, func(env *deployer.Environment) { env.Registry = "two:5000" }).Spec
+	req.Spec = inProduction(req, func(env *servicefile.Environment) { env.Registry = "two:5000" }).Spec
 	_, err := w.withRegistry(r).Deploy(t.Context(), req)
 	require.NoError(t, err)
 	r.images["one:5000/shop:latest"] = "newer"

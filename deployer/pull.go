@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // pull pins the images to what their names mean now, sees that they are those
@@ -41,13 +42,6 @@ func (r *run) pull(ctx context.Context) error {
 // everywhere and for ever.
 func isPinned(image string) bool { return strings.Contains(image, "@sha256:") }
 
-// namesRegistry tells whether an image's name begins with the registry that it
-// lies in. Of one that does not, a host may have its own.
-func namesRegistry(image string) bool {
-	host, _, ok := strings.Cut(image, "/")
-	return ok && (strings.ContainsAny(host, ".:") || host == "localhost")
-}
-
 // pin asks the registries what the parts' images are now, all at once. What is
 // pinned already, and what lies in no registry that its name tells, stays.
 func (r *run) pin(ctx context.Context) (map[string]string, error) {
@@ -58,7 +52,7 @@ func (r *run) pin(ctx context.Context) (map[string]string, error) {
 	pins := r.pinned()
 	for _, part := range r.spec.Parts {
 		image := r.wanted(part)
-		if pins[part.Name] != "" || r.opt.Registry == nil || !namesRegistry(image) {
+		if pins[part.Name] != "" || r.opt.Registry == nil || !servicefile.NamesRegistry(image) {
 			continue
 		}
 		asking = append(asking, func() {
@@ -99,22 +93,12 @@ func (r *run) pinned() map[string]string {
 
 // wanted is the image that a part is asked to run, in the environment's own
 // registry.
-func (r *run) wanted(part Part) string {
+func (r *run) wanted(part servicefile.Part) string {
 	image := part.Image
 	if asked := r.request.Images[part.Name]; isPinned(asked) {
 		image = asked
 	}
-	return inRegistry(image, part, r.env.Registry)
-}
-
-// inRegistry is a service's own image in another registry. What is built
-// elsewhere, a database say, stays where it is.
-func inRegistry(image string, part Part, registry string) string {
-	if registry == "" || part.Build == nil || !namesRegistry(image) {
-		return image
-	}
-	_, rest, _ := strings.Cut(image, "/")
-	return registry + "/" + rest
+	return servicefile.InRegistry(image, part, r.env.Registry)
 }
 
 // digestOf is the part of a pinned image that says what it is, wherever it lies;

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"teal/deployer/servicefile"
 )
 
 // BuiltImages are the images that the service file builds, each once, in the
 // order of their parts. It is pure.
-func BuiltImages(spec *Spec) []string {
+func BuiltImages(spec *servicefile.Spec) []string {
 	var images []string
 	seen := map[string]bool{}
 	for _, part := range spec.Parts {
@@ -23,7 +25,7 @@ func BuiltImages(spec *Spec) []string {
 
 // PushImages sends what was built to the registries and answers it pinned,
 // "registry:5000/shop@sha256:…", by part.
-func PushImages(ctx context.Context, b Builder, spec *Spec, out io.Writer) (map[string]string, error) {
+func PushImages(ctx context.Context, b Builder, spec *servicefile.Spec, out io.Writer) (map[string]string, error) {
 	byImage := map[string]string{}
 	for _, image := range BuiltImages(spec) {
 		if !strings.Contains(image, "/") { // it would be one of Docker's own

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // errNotKept: no host has what is asked for.
@@ -23,7 +24,7 @@ var errNotKept = errors.New("it is not kept")
 type recalled struct {
 	source   string // the deployment that brought it
 	revision string
-	spec     *Spec
+	spec     *servicefile.Spec
 	replicas int // of the routed part, on each place
 	weights  map[string]int
 	plan     HostPlan
@@ -136,7 +137,7 @@ func (p *hostPlatform) narrow(to []keptOn, record catalog.Deployment) {
 func recallFrom(ctx context.Context, from keptOn, record catalog.Deployment) (recalled, error) {
 	base := baseName(record.Service, record.Target)
 	r := recalled{
-		spec: &Spec{Service: record.Service},
+		spec: &servicefile.Spec{Service: record.Service},
 		plan: HostPlan{Network: base, NetworkLabels: targetLabels(record.Service, record.Target)},
 	}
 	for _, c := range from.containers {
@@ -168,8 +169,8 @@ func (r *recalled) add(spec catalog.ContainerSpec, how manner) {
 		r.spec.Routed, r.revision = c.Part, spec.Labels[catalog.ServiceRevision]
 		r.spec.Check.HTTP = cmp.Or(spec.Labels[catalog.ServiceCheckHTTP], spec.Labels[catalog.ServiceCheckHTTPS])
 	}
-	if !slices.ContainsFunc(r.spec.Parts, func(p Part) bool { return p.Name == c.Part }) {
-		r.spec.Parts = append(r.spec.Parts, Part{Name: c.Part, Image: spec.Image, StopGrace: spec.StopGrace, Once: c.Once})
+	if !slices.ContainsFunc(r.spec.Parts, func(p servicefile.Part) bool { return p.Name == c.Part }) {
+		r.spec.Parts = append(r.spec.Parts, servicefile.Part{Name: c.Part, Image: spec.Image, StopGrace: spec.StopGrace, Once: c.Once})
 	}
 }
 
@@ -211,7 +212,7 @@ func moved(spec catalog.ContainerSpec, service string, from, to catalog.Target, 
 	if spec.Labels[catalog.ServiceColour] != "" {
 		spec.Labels[catalog.ServiceColour] = string(to.Colour)
 	}
-	spec.Labels[catalog.LabelSpec] = digest(withoutDeployment(spec))
+	spec.Labels[catalog.LabelSpec] = servicefile.DigestOf(withoutDeployment(spec))
 	return spec
 }
 

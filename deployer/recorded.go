@@ -4,11 +4,12 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // recorded is what a deployment's record says of its containers. Hosts are named
 // only where not all of them get the same. It is pure.
-func (p HostPlan) recorded(env Environment) []catalog.DeployedContainer {
+func (p HostPlan) recorded(env servicefile.Environment) []catalog.DeployedContainer {
 	var all []catalog.DeployedContainer
 	for _, c := range p.Containers {
 		first := len(all)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"teal/deployer/servicefile"
 )
 
 // repo is a git checkout to try things in.
@@ -170,7 +172,7 @@ func TestReleaseIsLegalEverywhere(t *testing.T) {
 		require.True(t, ok, tag)
 		v := Version{Version: parsed.text, Revision: strings.Repeat("0", 40), Short: "0000000", Dirty: true}
 		require.Regexp(t, dockerTag, v.Release())
-		require.False(t, strings.ContainsFunc(v.Release(), notReleaseRune), v.Release())
+		require.True(t, servicefile.IsRelease(v.Release()), v.Release())
 		require.Regexp(t, dockerTag, strings.TrimPrefix(v.Variables()[1], "TEAL_VERSION="))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // Flipped is a flip that went through, or would.
@@ -207,7 +208,7 @@ func (d *Deployer) lastHosts(ctx context.Context, service string, t catalog.Targ
 
 // awaitRevived waits until the instances of a target pass that was started again.
 func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.Target, want int) (*catalog.Service, error) {
-	deadline := d.opt.Now().Add(DefaultTimeout)
+	deadline := d.opt.Now().Add(servicefile.DefaultTimeout)
 	for {
 		s, err := d.opt.Store.Service(ctx, service)
 		switch {
@@ -219,7 +220,7 @@ func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.T
 			return nil, fmt.Errorf("read service %s: %w", service, err)
 		case d.opt.Now().After(deadline):
 			return nil, &Failure{
-				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(s.Passing(t)), want, t, DefaultTimeout),
+				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(s.Passing(t)), want, t, servicefile.DefaultTimeout),
 				Checks: failedChecks(instancesOf(s, t)),
 			}
 		}

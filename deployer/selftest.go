@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // SelfTestHost is where an image is tried by itself; a Docker engine is one. Its
@@ -42,12 +43,12 @@ const (
 // goes to out. The error is nil when it ends with 0. The container is removed,
 // however it ends; one that a killed Teal has left is removed by the next test.
 // A file without a self-test is fine.
-func RunSelfTest(ctx context.Context, h SelfTestHost, spec *Spec, out io.Writer) error {
+func RunSelfTest(ctx context.Context, h SelfTestHost, spec *servicefile.Spec, out io.Writer) error {
 	image, err := SelfTestImage(spec)
 	if err != nil || image == "" {
 		return err
 	}
-	timeout := cmp.Or(spec.SelfTest.Timeout, DefaultTaskTimeout)
+	timeout := cmp.Or(spec.SelfTest.Timeout, servicefile.DefaultTaskTimeout)
 	if err := sweepSelfTests(ctx, h, spec, time.Now().Add(-timeout-selfTestSlack)); err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func RunSelfTest(ctx context.Context, h SelfTestHost, spec *Spec, out io.Writer)
 
 // SelfTestImage is the image that the self-test tries; empty where the file has no
 // self-test. It is pure.
-func SelfTestImage(spec *Spec) (string, error) {
+func SelfTestImage(spec *servicefile.Spec) (string, error) {
 	if spec.SelfTest == nil {
 		return "", nil
 	}
@@ -89,7 +90,7 @@ func SelfTestImage(spec *Spec) (string, error) {
 
 // selfTestContainer has a name that no other run has, as two pipelines may test
 // on one host at a time.
-func selfTestContainer(spec *Spec, image string) catalog.ContainerSpec {
+func selfTestContainer(spec *servicefile.Spec, image string) catalog.ContainerSpec {
 	labels := selfTestLabels(spec)
 	labels[catalog.ServiceIgnore] = "true"
 	return catalog.ContainerSpec{
@@ -102,12 +103,12 @@ func selfTestContainer(spec *Spec, image string) catalog.ContainerSpec {
 	}
 }
 
-func selfTestLabels(spec *Spec) map[string]string {
+func selfTestLabels(spec *servicefile.Spec) map[string]string {
 	return map[string]string{catalog.LabelService: spec.Service, catalog.LabelTask: selfTestName}
 }
 
 // sweepSelfTests removes the containers of tests that began before a time.
-func sweepSelfTests(ctx context.Context, h SelfTestHost, spec *Spec, before time.Time) error {
+func sweepSelfTests(ctx context.Context, h SelfTestHost, spec *servicefile.Spec, before time.Time) error {
 	old, err := h.List(ctx, selfTestLabels(spec))
 	if err != nil {
 		return fmt.Errorf("look for self-tests on host %s: %w", h.Name(), err)

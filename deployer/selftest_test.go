@@ -17,6 +17,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // bench is a host for self-tests. A container writes its words and ends with its
@@ -122,9 +123,9 @@ func (b *bench) List(ctx context.Context, labels map[string]string) ([]catalog.C
 	return found, b.do(ctx, "list")
 }
 
-func tested() *deployer.Spec {
+func tested() *servicefile.Spec {
 	spec := shop()
-	spec.SelfTest = &deployer.SelfTest{Command: []string{"/shop", "--self-test"}, Timeout: time.Minute}
+	spec.SelfTest = &servicefile.SelfTest{Command: []string{"/shop", "--self-test"}, Timeout: time.Minute}
 	return spec
 }
 

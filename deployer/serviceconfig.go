@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // declare writes what the file says of the service where routers read it. What a
@@ -30,15 +31,15 @@ func (r *run) declare(ctx context.Context) error {
 	}
 	if kept {
 		alias := r.service.DefaultAlias()
-		r.note("%s.traffic of this file differs from what %s deployed last, and stays as it is there; deploy %s for it to count", Extension, alias, alias)
+		r.note("%s.traffic of this file differs from what %s deployed last, and stays as it is there; deploy %s for it to count", servicefile.Extension, alias, alias)
 	}
 	return nil
 }
 
 // declaration is what a deployment says of its service.
 type declaration struct {
-	spec  *Spec
-	env   Environment
+	spec  *servicefile.Spec
+	env   servicefile.Environment
 	alone bool // the default alias leads nowhere yet
 	now   time.Time
 }
@@ -47,7 +48,7 @@ type declaration struct {
 // whole. There is one set of traffic settings for all environments: a trial in
 // integration must not change what production's users meet.
 func (d declaration) decides(old catalog.ServiceConfig) bool {
-	return d.alone || d.spec.isGeneral(d.env, old.DefaultAlias())
+	return d.alone || d.spec.IsGeneral(d.env, old.DefaultAlias())
 }
 
 // after is the service's configuration after the deployment. Of what leads to an
@@ -84,7 +85,7 @@ func (d declaration) after(old catalog.ServiceConfig) catalog.ServiceConfig {
 // wanted is what shall lead to the environment's alias.
 func (d declaration) wanted(defaultAlias string) ([]catalog.Route, []catalog.TCPRoute, []catalog.PreviewRule) {
 	routes, tcp, preview := d.env.Routes, d.env.TCP, d.env.Preview
-	if !d.spec.isGeneral(d.env, defaultAlias) {
+	if !d.spec.IsGeneral(d.env, defaultAlias) {
 		return routes, tcp, preview
 	}
 	if routes == nil {

@@ -8,10 +8,11 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // declaring deploys a file that says something to an environment.
-func (w *world) declaring(t *testing.T, environment string, say func(*deployer.Spec)) catalog.ServiceConfig {
+func (w *world) declaring(t *testing.T, environment string, say func(*servicefile.Spec)) catalog.ServiceConfig {
 	t.Helper()
 	s := spec("good")
 	say(s)
@@ -37,7 +38,7 @@ func TestRoutesKeepWhenTheyWereDeclared(t *testing.T) {
 		{Host: "shop.example.com", Path: "/moved", Alias: "integration", Since: long},
 	}
 	began := time.Now()
-	c := w.declaring(t, "production", func(s *deployer.Spec) { s.Routes = routes("/old", "/", "/new", "/moved") })
+	c := w.declaring(t, "production", func(s *servicefile.Spec) { s.Routes = routes("/old", "/", "/new", "/moved") })
 
 	since := map[string]time.Time{}
 	for _, r := range c.Routes {
@@ -51,17 +52,17 @@ func TestRoutesKeepWhenTheyWereDeclared(t *testing.T) {
 	require.Equal(t, long, since["/moved"])
 	require.WithinRange(t, since["/new"], began.Add(-time.Second), time.Now())
 
-	again := w.declaring(t, "production", func(s *deployer.Spec) { s.Routes = routes("/new", "/old", "/", "/moved") })
+	again := w.declaring(t, "production", func(s *servicefile.Spec) { s.Routes = routes("/new", "/old", "/", "/moved") })
 	require.ElementsMatch(t, c.Routes, again.Routes, "declared again is not declared anew")
 
-	w.declaring(t, "production", func(s *deployer.Spec) { s.Routes = routes("/") })
-	back := w.declaring(t, "production", func(s *deployer.Spec) { s.Routes = routes("/old") })
+	w.declaring(t, "production", func(s *servicefile.Spec) { s.Routes = routes("/") })
+	back := w.declaring(t, "production", func(s *servicefile.Spec) { s.Routes = routes("/old") })
 	require.False(t, back.Routes[len(back.Routes)-1].Since.Before(since["/new"]), "what was given up is new")
 }
 
 func TestWhatLeadsToAnAliasIsItsOwn(t *testing.T) {
 	w := newWorld()
-	say := func(s *deployer.Spec) {
+	say := func(s *servicefile.Spec) {
 		s.TCP, s.Preview = []catalog.TCPRoute{{Port: 5432}}, []catalog.PreviewRule{{Header: "X-Beta"}}
 		env := s.Environments["integration"]
 		env.TCP, env.Preview = []catalog.TCPRoute{{Port: 15432}}, []catalog.PreviewRule{{Cookie: "beta"}}
@@ -72,14 +73,14 @@ func TestWhatLeadsToAnAliasIsItsOwn(t *testing.T) {
 	require.Equal(t, []catalog.TCPRoute{{Port: 5432, Alias: "production"}, {Port: 15432, Alias: "integration"}}, c.TCP)
 	require.Equal(t, []catalog.PreviewRule{{Header: "X-Beta", Alias: "production"}, {Cookie: "beta", Alias: "integration"}}, c.Preview)
 
-	c = w.declaring(t, "production", func(s *deployer.Spec) {})
+	c = w.declaring(t, "production", func(s *servicefile.Spec) {})
 	require.Equal(t, []catalog.TCPRoute{{Port: 15432, Alias: "integration"}}, c.TCP)
 	require.Equal(t, []catalog.PreviewRule{{Cookie: "beta", Alias: "integration"}}, c.Preview)
 }
 
 func TestTrafficIsThatOfTheDefaultAlias(t *testing.T) {
-	timeout := func(ms int64) func(*deployer.Spec) {
-		return func(s *deployer.Spec) { s.Traffic.TimeoutMS = ms }
+	timeout := func(ms int64) func(*servicefile.Spec) {
+		return func(s *servicefile.Spec) { s.Traffic.TimeoutMS = ms }
 	}
 	w := newWorld()
 	require.EqualValues(t, 1, w.declaring(t, "integration", timeout(1)).TimeoutMS, "nobody else is there")
@@ -92,7 +93,7 @@ func TestTrafficIsThatOfTheDefaultAlias(t *testing.T) {
 
 func TestWeightOfAHost(t *testing.T) {
 	w := newWorld()
-	w.declaring(t, "production", func(s *deployer.Spec) {
+	w.declaring(t, "production", func(s *servicefile.Spec) {
 		env := s.Environments["production"]
 		env.Weights = map[string]int{"b": 3}
 		s.Environments["production"] = env

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // settleLeftovers ends the deployments that were never ended. We hold the lock,
@@ -163,7 +164,7 @@ func (d *Deployer) giveBack(ctx context.Context, record catalog.Deployment, sess
 	if err != nil {
 		return false, fmt.Errorf("point %s of %s back at %s: %w", alias.Name, record.Service, record.Previous, err)
 	}
-	for _, note := range d.awaitFleet(ctx, record.Service, index, []catalog.Target{record.Target}, DefaultDrain) {
+	for _, note := range d.awaitFleet(ctx, record.Service, index, []catalog.Target{record.Target}, servicefile.DefaultDrain) {
 		d.tell(Event{Kind: Note, State: catalog.Pending, Service: record.Service, Text: note})
 	}
 	return true, nil

@@ -8,13 +8,14 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // sharing is a request whose db belongs to no colour.
 func sharing(image, release string) deployer.Request {
 	req := request(image, release)
 	req.Spec.Parts[0].Shared = true
-	req.Spec.Parts[0].Volumes = []deployer.PartVolume{{Volume: catalog.Volume{Source: "data", Target: "/data"}, Private: true}}
+	req.Spec.Parts[0].Volumes = []servicefile.PartVolume{{Volume: catalog.Volume{Source: "data", Target: "/data"}, Private: true}}
 	req.Spec.Parts[0].Ports = []catalog.Port{{Private: 5432, Protocol: "tcp", Host: 5432}}
 	return req
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 const (
@@ -40,11 +41,11 @@ func (r *run) smoke(ctx context.Context) error {
 }
 
 // askAll is the first of the tests that does not pass.
-func askAll(ctx context.Context, d door, tests []Smoke) error {
+func askAll(ctx context.Context, d door, tests []servicefile.Smoke) error {
 	client := clientFor(d.protocol)
 	defer client.CloseIdleConnections()
 	for _, test := range tests {
-		if err := test.ask(ctx, client, d.url); err != nil {
+		if err := askSmoke(ctx, client, test, d.url); err != nil {
 			return fmt.Errorf("smoke test %s through %s: %w", test.Path, d.through, err)
 		}
 	}
@@ -68,8 +69,8 @@ func clientFor(protocol string) *http.Client {
 // asItIs keeps a client from following redirects.
 func asItIs(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-func (s Smoke) ask(ctx context.Context, client *http.Client, base string) error {
-	within := cmp.Or(s.Within, smokeTimeout)
+func askSmoke(ctx context.Context, client *http.Client, s servicefile.Smoke, base string) error {
+	within := cmp.Or(s.Within, servicefile.DefaultSmokeTimeout)
 	ctx, done := context.WithTimeout(ctx, within)
 	defer done()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+s.Path, nil)
@@ -86,7 +87,7 @@ func (s Smoke) ask(ctx context.Context, client *http.Client, base string) error 
 	if err != nil {
 		return err
 	}
-	return s.judge(status, body)
+	return judgeSmoke(s, status, body)
 }
 
 // fetch is the status and the beginning of the body of an answer. Its errors
@@ -108,8 +109,8 @@ func fetch(client *http.Client, req *http.Request) (status int, body string, err
 	return resp.StatusCode, string(all), nil
 }
 
-// judge is why an answer is not what is wanted, or nil. It is pure.
-func (s Smoke) judge(status int, body string) error {
+// judgeSmoke is why an answer is not what is wanted, or nil. It is pure.
+func judgeSmoke(s servicefile.Smoke, status int, body string) error {
 	switch {
 	case s.Status == 0 && (status < 200 || status > 299):
 		return fmt.Errorf("it answered %s where a 2xx is wanted, with the body %s", statusText(status), beginning(body))

@@ -5,24 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
-
-// Task is something that is done once for a deployment, such as a migration: in
-// one container, in the target's private network, when the new instances pass
-// their checks and before users meet them.
-type Task struct {
-	Name    string
-	Part    string   // whose image, variables, volumes and files it has
-	Command []string // instead of the part's
-	// Reversible tells that the release before can live with what the task did, or
-	// that Undo takes it back. After one that is not, nothing goes back by itself.
-	Reversible bool
-	Undo       []string // the command that takes it back; empty for none
-	Timeout    time.Duration
-}
 
 // irreversible are the names of the tasks of a deployment that can't be taken
 // back.
@@ -68,7 +54,7 @@ func (r *run) keep(ctx context.Context, next catalog.Deployment) error {
 }
 
 // runTask runs one command of a task to its end.
-func (r *run) runTask(ctx context.Context, task Task, command []string) error {
+func (r *run) runTask(ctx context.Context, task servicefile.Task, command []string) error {
 	part, err := r.partNamed(task.Part)
 	if err != nil {
 		return err
@@ -95,7 +81,7 @@ func (r *run) runTask(ctx context.Context, task Task, command []string) error {
 
 // besides is a container beside the target's, with what a part has but its ports
 // and its name.
-func (r *run) besides(part Part, name string) PlannedContainer {
+func (r *run) besides(part servicefile.Part, name string) PlannedContainer {
 	p := Placement{Target: r.record.Target, Release: r.record.Release, Deployment: r.record.ID, Images: r.record.Images}
 	base := baseName(r.spec.Service, r.record.Target)
 	c := PlannedContainer{Part: part.Name, ContainerSpec: specOf(part, p, base)}
@@ -111,13 +97,13 @@ func (r *run) besides(part Part, name string) PlannedContainer {
 	return c
 }
 
-func (r *run) partNamed(name string) (Part, error) {
+func (r *run) partNamed(name string) (servicefile.Part, error) {
 	if name == "" {
 		name = r.spec.Routed
 	}
-	n := slices.IndexFunc(r.spec.Parts, func(p Part) bool { return p.Name == name })
+	n := slices.IndexFunc(r.spec.Parts, func(p servicefile.Part) bool { return p.Name == name })
 	if n < 0 {
-		return Part{}, fmt.Errorf("%s has no part %s", r.spec.Path, name)
+		return servicefile.Part{}, fmt.Errorf("%s has no part %s", r.spec.Path, name)
 	}
 	return r.spec.Parts[n], nil
 }
@@ -145,7 +131,7 @@ func (r *run) undoTasks(ctx context.Context) error {
 	var errs []error
 	for n := len(r.record.Tasks) - 1; n >= 0; n-- {
 		begun := r.record.Tasks[n]
-		at := slices.IndexFunc(r.spec.Tasks, func(t Task) bool { return t.Name == begun.Name })
+		at := slices.IndexFunc(r.spec.Tasks, func(t servicefile.Task) bool { return t.Name == begun.Name })
 		if at < 0 || len(r.spec.Tasks[at].Undo) == 0 || !begun.Undone.IsZero() {
 			if !begun.Reversible {
 				r.note("what task %s did stays; the release from before must live with it", begun.Name)

@@ -12,6 +12,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // tasked is a request to bring up r3 with two tasks.
@@ -19,7 +20,7 @@ func tasked() deployer.Request {
 	req := request("good", "r3")
 	req.Spec.Parts[1].Env = map[string]string{"DB": "shop"}
 	req.Spec.Parts[1].Files = map[string][]catalog.File{"": {{Path: "/run/secrets/token", Content: []byte("x")}}}
-	req.Spec.Tasks = []deployer.Task{
+	req.Spec.Tasks = []servicefile.Task{
 		{Name: "expand", Command: []string{"migrate", "up"}, Reversible: true, Undo: []string{"migrate", "down"}, Timeout: time.Second},
 		{Name: "fill", Command: []string{"fill"}, Reversible: true, Timeout: time.Second},
 	}
@@ -129,7 +130,7 @@ func TestTestContainerWithoutACommand(t *testing.T) {
 	t.Parallel()
 	w := twoReleases(t)
 	req := request("good", "r3")
-	req.Spec.Gates.Test = &deployer.TestCommand{Image: "tester", Timeout: time.Second}
+	req.Spec.Gates.Test = &servicefile.TestCommand{Image: "tester", Timeout: time.Second}
 	_, err := w.deployer().Deploy(t.Context(), req)
 	require.NoError(t, err)
 	require.Equal(t, both(running("blue", "r3"), running("green", "r2")), w.names("a"))

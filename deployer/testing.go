@@ -13,7 +13,7 @@ import (
 )
 
 // tests tells whether anything is to be done between the checks and the flip.
-func (r *run) tests() bool { return !r.spec.Gates.none() || len(r.spec.Tasks) > 0 }
+func (r *run) tests() bool { return !r.spec.Gates.None() || len(r.spec.Tasks) > 0 }
 
 // testsNamed names what that is.
 func (r *run) testsNamed() string {
@@ -21,7 +21,7 @@ func (r *run) testsNamed() string {
 	for _, t := range r.spec.Tasks {
 		all = append(all, "task "+t.Name)
 	}
-	if !r.spec.Gates.none() {
+	if !r.spec.Gates.None() {
 		all = append(all, r.spec.Gates.String())
 	}
 	return strings.Join(all, ", ")

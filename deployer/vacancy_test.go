@@ -14,11 +14,12 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // onOneHost is a request for a single replica on host a.
 func onOneHost(release string) deployer.Request {
-	return inProduction(request("good", release), func(env *deployer.Environment) {
+	return inProduction(request("good", release), func(env *servicefile.Environment) {
 		env.Hosts, env.Replicas = []string{"a"}, 1
 	})
 }
@@ -177,7 +178,7 @@ func TestWhoNeverStartedIsNotToBlame(t *testing.T) {
 	req := onOneHost("r1")
 	req.Spec.Timeout = 20 * time.Millisecond
 	req.Spec.Parts[0].Image = "crash"
-	req.Spec.Parts[1].After = []deployer.Dependency{{Part: "db", Condition: deployer.Healthy}}
+	req.Spec.Parts[1].After = []servicefile.Dependency{{Part: "db", Condition: servicefile.Healthy}}
 	_, err := w.deployer().Deploy(context.WithoutCancel(t.Context()), req)
 	f := failure(t, err)
 	require.Len(t, f.Logs, 1)

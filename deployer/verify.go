@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // Verified is how what is live in an environment does.
@@ -30,7 +31,7 @@ var ErrNotVerified = errors.New("it is not as it should be")
 // missing or another one, and the smoke tests and the test command pass at the
 // stable URI, as users meet it. It changes nothing. Problems are in the answer and
 // make an error that wraps ErrNotVerified.
-func (d *Deployer) Verify(ctx context.Context, spec *Spec, environment string) (Verified, error) {
+func (d *Deployer) Verify(ctx context.Context, spec *servicefile.Spec, environment string) (Verified, error) {
 	env, err := spec.Environment(environment)
 	if err != nil {
 		return Verified{}, err
@@ -44,7 +45,7 @@ func (d *Deployer) Verify(ctx context.Context, spec *Spec, environment string) (
 		return Verified{}, fmt.Errorf("read service %s: %w", spec.Service, err)
 	}
 	v := verification{
-		run:      &run{Deployer: d, spec: spec.in(env), env: env, service: s},
+		run:      &run{Deployer: d, spec: spec.In(env), env: env, service: s},
 		Verified: Verified{Service: spec.Service, Environment: environment, Problems: []string{}},
 	}
 	v.live(s)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 	"teal/fleet"
 )
 
@@ -16,13 +17,13 @@ var errUnwell = errors.New("the new release does not do well")
 
 // watchAll watches the new releases of all runs for a time. It is an error that
 // wraps errUnwell when one of them does not do well.
-func (g *group) watchAll(ctx context.Context, during time.Duration, l Limits) error {
+func (g *group) watchAll(ctx context.Context, during time.Duration, l servicefile.Limits) error {
 	return errors.Join(g.each(ctx, func(ctx context.Context, r *run) error { return r.watch(ctx, during, l) })...)
 }
 
 // watch looks at the checks and the traffic of the new release for a time. What
 // can't be seen is not held against it.
-func (r *run) watch(ctx context.Context, during time.Duration, l Limits) error {
+func (r *run) watch(ctx context.Context, during time.Duration, l servicefile.Limits) error {
 	began, pause := r.opt.Now(), fleet.Pacer(r.glance())
 	w := &watch{run: r, limits: l}
 	for {
@@ -42,7 +43,7 @@ func (r *run) watch(ctx context.Context, during time.Duration, l Limits) error {
 // watch is a look at one release over a time.
 type watch struct {
 	*run
-	limits Limits
+	limits servicefile.Limits
 	since  time.Time            // since when instances do not pass; zero while all do
 	before *fleet.TrafficReport // at its beginning
 	last   fleet.Traffic        // since then
@@ -100,7 +101,7 @@ func (w *watch) oldPassing() int {
 
 // traffic is that the release has broken a limit since the watch began.
 func (w *watch) traffic(ctx context.Context) error {
-	if w.limits.none() || w.opt.Fleet == nil {
+	if limitless(w.limits) || w.opt.Fleet == nil {
 		return nil
 	}
 	report, err := w.observer(w.opt.Fleet).Traffic(ctx, w.record.Service, w.record.Target)
@@ -111,7 +112,7 @@ func (w *watch) traffic(ctx context.Context) error {
 		w.before = &report
 	}
 	w.last, w.silent = report.Sub(*w.before), report.After(*w.before).SilentIDs()
-	if err := w.limits.broken(w.last); err != nil {
+	if err := exceeded(w.limits, w.last); err != nil {
 		return fmt.Errorf("%w: %w", errUnwell, err)
 	}
 	return nil
@@ -120,7 +121,7 @@ func (w *watch) traffic(ctx context.Context) error {
 // conclude tells what the watch could not judge.
 func (w *watch) conclude() {
 	switch {
-	case w.limits.none() || w.opt.Fleet == nil:
+	case limitless(w.limits) || w.opt.Fleet == nil:
 	case w.blind != nil:
 		w.note("the routers can't be asked how the new release does: %s", w.blind)
 	case w.last.Requests < uint64(w.limits.Requests):
@@ -137,11 +138,11 @@ func describeTraffic(t fleet.Traffic) string {
 	return fmt.Sprintf("%d requests, %.2g %% of them errors, 95 of 100 %s", t.Requests, 100*t.ErrorRate(), t.Within(0.95))
 }
 
-// none tells whether the traffic does not matter.
-func (l Limits) none() bool { return l.ErrorRate == nil && l.P95 == 0 }
+// limitless tells whether the traffic does not matter.
+func limitless(l servicefile.Limits) bool { return l.ErrorRate == nil && l.P95 == 0 }
 
-// broken is which limit the traffic breaks. It is pure.
-func (l Limits) broken(t fleet.Traffic) error {
+// exceeded is which limit the traffic breaks. It is pure.
+func exceeded(l servicefile.Limits, t fleet.Traffic) error {
 	switch {
 	case t.Requests == 0 || t.Requests < uint64(l.Requests):
 		return nil

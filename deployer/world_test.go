@@ -18,6 +18,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 	"teal/fleet"
 )
 
@@ -818,19 +819,19 @@ func (w *world) deployer() *deployer.Deployer {
 }
 
 // spec is a service with one linked part on two hosts, two replicas each.
-func spec(image string) *deployer.Spec {
-	return &deployer.Spec{
+func spec(image string) *servicefile.Spec {
+	return &servicefile.Spec{
 		Path: "compose.yml", Service: "web", Routed: "web", Port: 80,
-		Check:  deployer.Check{HTTP: "/health", Interval: time.Second, Timeout: time.Second},
+		Check:  servicefile.Check{HTTP: "/health", Interval: time.Second, Timeout: time.Second},
 		Settle: 5 * time.Millisecond, Timeout: 150 * time.Millisecond, Drain: 30 * time.Millisecond,
 		Description: "A shop",
-		Environments: map[string]deployer.Environment{
+		Environments: map[string]servicefile.Environment{
 			"production":  {Name: "production", Hosts: []string{"a", "b"}, Replicas: 2, Coloured: true},
 			"integration": {Name: "integration", Hosts: []string{"a"}, Replicas: 1},
 		},
-		Parts: []deployer.Part{
+		Parts: []servicefile.Part{
 			{Name: "db", Image: "db"},
-			{Name: "web", Image: image, Ports: []catalog.Port{{Private: 80, Protocol: "tcp"}}, After: []deployer.Dependency{{Part: "db", Condition: deployer.Started}}},
+			{Name: "web", Image: image, Ports: []catalog.Port{{Private: 80, Protocol: "tcp"}}, After: []servicefile.Dependency{{Part: "db", Condition: servicefile.Started}}},
 		},
 	}
 }

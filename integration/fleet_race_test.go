@@ -19,6 +19,7 @@ import (
 	"teal/consul"
 	"teal/consul/consultest"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // racers are how many services race at a time, each with an alias of its own.
@@ -279,7 +280,7 @@ services:
   web: {image: "race:1", ports: ["80"]}
 x-teal: {settle: 0s, drain: 1s, check: {tcp: true}, environments: {production: {hosts: ["unix:///stand-in"], replicas: 2}}}
 `)
-	spec, err := deployer.Load(t.Context(), file, nil)
+	spec, err := servicefile.Load(t.Context(), file, nil)
 	require.NoError(t, err)
 	var flipped, refused int
 	for n := range times(20, 60) {
@@ -299,7 +300,7 @@ type deployment struct {
 	agent *consultest.Agent
 	store *consul.Store
 	host  *standIn
-	spec  *deployer.Spec
+	spec  *servicefile.Spec
 	after time.Duration // from when it begins to flip
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // deploying is what the commands that deploy have in common.
@@ -52,7 +53,7 @@ func (d *deploying) environmentFlag(cmd *cobra.Command) {
 // source is a service file and what git says of where it lies.
 type source struct {
 	file    string
-	spec    *deployer.Spec
+	spec    *servicefile.Spec
 	version deployer.Version
 }
 
@@ -61,7 +62,7 @@ func load(cmd *cobra.Command, file string) (source, error) {
 	ctx := cmd.Context()
 	s := source{file: file, version: deployer.GitVersion(ctx, filepath.Dir(file))}
 	var err error
-	if s.spec, err = deployer.Load(ctx, file, s.version.Environ(os.Environ())); err != nil {
+	if s.spec, err = servicefile.Load(ctx, file, s.version.Environ(os.Environ())); err != nil {
 		return s, missingAsUsage(err)
 	}
 	printWarnings(cmd.ErrOrStderr(), s.spec.Warnings)
@@ -138,7 +139,7 @@ func show(ctx context.Context, out output, dep *deployer.Deployer, do func(conte
 
 // chooseEnvironment is the asked-for environment, else the only one there is,
 // else production.
-func chooseEnvironment(spec *deployer.Spec, asked string) (string, error) {
+func chooseEnvironment(spec *servicefile.Spec, asked string) (string, error) {
 	if asked == "" && len(spec.Environments) == 1 {
 		for name := range spec.Environments {
 			return name, nil

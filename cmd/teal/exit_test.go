@@ -13,13 +13,14 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 func TestExitCodes(t *testing.T) {
 	for want, err := range map[int]error{
 		exitDone:      nil,
 		exitError:     errors.New("no"),
-		exitUsage:     fmt.Errorf("read it: %w", &deployer.SpecError{}),
+		exitUsage:     fmt.Errorf("read it: %w", &servicefile.SpecError{}),
 		exitUntouched: fmt.Errorf("deploy: %w", &deployer.Failure{BeforeFlip: true}),
 		exitBusy:      fmt.Errorf("deploy: %w", catalog.ErrLocked),
 	} {

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"teal/catalog"
-	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // composeFiles are what Compose calls its file, in the order it looks for them.
@@ -20,7 +20,7 @@ var composeFiles = []string{"compose.yaml", "compose.yml", "docker-compose.yaml"
 // initFlags are where the draft comes from and goes to.
 type initFlags struct {
 	file, compose string
-	draft         deployer.DraftOptions
+	draft         servicefile.DraftOptions
 }
 
 func initCommand() *cobra.Command {
@@ -62,14 +62,14 @@ writes teal.yaml, otherwise compose.yaml, or whatever --file names.`,
 }
 
 // read drafts the file and decides where it goes.
-func (f *initFlags) read() (deployer.Draft, error) {
+func (f *initFlags) read() (servicefile.Draft, error) {
 	if f.draft.Port < 0 || f.draft.Port > 65535 {
-		return deployer.Draft{}, usageError{fmt.Errorf("--port %d is no port; it is from 1 to 65535", f.draft.Port)}
+		return servicefile.Draft{}, usageError{fmt.Errorf("--port %d is no port; it is from 1 to 65535", f.draft.Port)}
 	}
 	if f.compose == "" && f.draft.Image == "" {
 		f.compose = firstThere(composeFiles)
 		if f.compose == "" {
-			return deployer.Draft{}, usageError{errors.New("there is no Compose file in this folder; name one with --compose, or an image with --image")}
+			return servicefile.Draft{}, usageError{errors.New("there is no Compose file in this folder; name one with --compose, or an image with --image")}
 		}
 	}
 	if f.file == "" {
@@ -81,10 +81,10 @@ func (f *initFlags) read() (deployer.Draft, error) {
 	if f.compose != "" {
 		var err error
 		if f.draft.Compose, err = os.ReadFile(f.compose); err != nil {
-			return deployer.Draft{}, missingAsUsage(err)
+			return servicefile.Draft{}, missingAsUsage(err)
 		}
 	}
-	draft, err := deployer.NewDraft(f.draft)
+	draft, err := servicefile.NewDraft(f.draft)
 	if err != nil {
 		return draft, usageError{fmt.Errorf("draft a service file%s: %w", from(f.compose), err)}
 	}
@@ -121,7 +121,7 @@ func writeDraft(ctx context.Context, file string, text []byte) error {
 	if err := errors.Join(err, out.Close()); err != nil {
 		return errors.Join(fmt.Errorf("write the service file: %w", err), os.Remove(file))
 	}
-	said, err := deployer.LintFile(ctx, file, os.Environ())
+	said, err := servicefile.LintFile(ctx, file, os.Environ())
 	if err == nil {
 		err = said.Err()
 	}

@@ -10,9 +10,9 @@ import (
 	"os"
 	"strings"
 
-	"github.com/spf13/cobra"
+	"teal/deployer/servicefile"
 
-	"teal/deployer"
+	"github.com/spf13/cobra"
 )
 
 // serviceFile is the service file unless told otherwise.
@@ -53,12 +53,12 @@ tell what the file asks for and Teal will not do.`,
 	return cmd
 }
 
-func lint(ctx context.Context, args []string) (deployer.Lint, error) {
+func lint(ctx context.Context, args []string) (servicefile.Lint, error) {
 	file := serviceFile
 	if len(args) > 0 {
 		file = args[0]
 	}
-	said, err := deployer.LintFile(ctx, file, os.Environ())
+	said, err := servicefile.LintFile(ctx, file, os.Environ())
 	return said, missingAsUsage(err)
 }
 
@@ -70,7 +70,7 @@ func missingAsUsage(err error) error {
 	return err
 }
 
-func printWarnings(out io.Writer, warnings []deployer.Issue) {
+func printWarnings(out io.Writer, warnings []servicefile.Issue) {
 	for _, w := range warnings {
 		fmt.Fprintf(out, "warning: %s\n", w)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // version is set by the linker.
@@ -62,7 +63,7 @@ type usageError struct{ error }
 
 func exitCode(err error) int {
 	var usage usageError
-	var spec *deployer.SpecError
+	var spec *servicefile.SpecError
 	var failure *deployer.Failure
 	var awaiting *deployer.Awaiting
 	switch {

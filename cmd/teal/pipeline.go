@@ -12,6 +12,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 	"teal/docker"
 )
 
@@ -140,7 +141,7 @@ func (p *pipeline) chooseWay() error {
 
 // chooseWay is from where to where a release goes: to production unless told
 // otherwise, and from what that requires.
-func chooseWay(spec *deployer.Spec, from, to string) (string, string, error) {
+func chooseWay(spec *servicefile.Spec, from, to string) (string, string, error) {
 	to, err := chooseEnvironment(spec, to)
 	if err != nil {
 		return "", "", err

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // errChanges ends a plan that has changes and has said so.
@@ -33,7 +34,7 @@ is not noticed.`,
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			spec, err := deployer.Load(ctx, file, os.Environ())
+			spec, err := servicefile.Load(ctx, file, os.Environ())
 			if err != nil {
 				return missingAsUsage(err)
 			}

@@ -14,6 +14,7 @@ import (
 	"teal/catalog"
 	"teal/consul"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // recorded writes the record of a deployment of web that took three seconds.
@@ -157,7 +158,7 @@ note: it is late
 func TestExitCodesOfPlanAndLint(t *testing.T) {
 	require.Equal(t, 8, exitCode(errChanges))
 	require.ErrorIs(t, errChanges, errQuiet, "the plan has said it all")
-	require.Equal(t, exitUsage, exitCode(fmt.Errorf("%w: %w", errQuiet, &deployer.SpecError{})))
+	require.Equal(t, exitUsage, exitCode(fmt.Errorf("%w: %w", errQuiet, &servicefile.SpecError{})))
 	require.Equal(t, exitError, exitCode(errLeft))
 	require.Equal(t, exitError, exitCode(errors.New("no")))
 }

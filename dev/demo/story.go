@@ -14,6 +14,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 	"teal/dev"
 	"teal/dev/load"
 	"teal/dev/process"
@@ -137,7 +138,7 @@ func (s *Story) underLoad(ctx context.Context, file string) error {
 }
 
 func (s *Story) deploy(ctx context.Context, file, release string) error {
-	spec, err := deployer.Load(ctx, file, append(os.Environ(), "RELEASE="+release))
+	spec, err := servicefile.Load(ctx, file, append(os.Environ(), "RELEASE="+release))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,65 @@
+package deployer_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
+	"teal/deployer"
+	"teal/deployer/servicefile"
+)
+
+var update = flag.Bool("update", false, "x")
+
+// requireGolden compares what v is as JSON with a file of testdata.
+func requireGolden(t *testing.T, file string, v any) {
+	t.Helper()
+	var got bytes.Buffer
+	enc := json.NewEncoder(&got)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	require.NoError(t, enc.Encode(v))
+	if *update {
+		require.NoError(t, os.WriteFile(file, got.Bytes(), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got.String())
+}
+
+func TestPlanHost(t *testing.T) {
+	for _, tt := range []struct{ file, env string }{
+		{"full", "production"}, {"full", "integration"}, {"ports", "production"}, {"traffic", "production"},
+	} {
+		t.Run(tt.file+" "+tt.env, func(t *testing.T) {
+			spec, err := servicefile.Load(t.Context(), "servicefile/testdata/spec/good/"+tt.file+".yml", nil)
+			require.NoError(t, err)
+			env, err := spec.Environment(tt.env)
+			require.NoError(t, err)
+			target := catalog.Target{Environment: tt.env}
+			if env.Coloured {
+				target.Colour = catalog.Green
+			}
+			plan := deployer.PlanHost(spec, env, deployer.Placement{Target: target, Release: "r1", Revision: "abc", Deployment: "d1"})
+			requireGolden(t, "testdata/plan/"+tt.file+"-"+tt.env+".golden", plan)
+		})
+	}
+}
+
+func TestSpecDigestLabelKnowsNoDeployment(t *testing.T) {
+	spec, err := servicefile.Load(t.Context(), "servicefile/testdata/spec/good/small.yml", nil)
+	require.NoError(t, err)
+	place := func(deployment, release string) string {
+		plan := deployer.PlanHost(spec, spec.Environments["production"], deployer.Placement{
+			Target: catalog.Target{Colour: catalog.Blue, Environment: "production"}, Release: release, Deployment: deployment,
+		})
+		return plan.Containers[0].Labels[catalog.LabelSpec]
+	}
+	require.Equal(t, place("d1", "r1"), place("d2", "r1"))
+	require.NotEqual(t, place("d1", "r1"), place("d1", "r2"))
+}

@@ -1,0 +1,218 @@
+package servicefile
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"teal/catalog"
+)
+
+// parts turns the compose services into parts, in the order they start.
+func (r *reader) parts(project *types.Project) []Part {
+	if len(project.Services) == 0 {
+		r.complain([]string{"services"}, "the file has no services; add the containers of the service")
+	}
+	byName := map[string]Part{}
+	for _, name := range project.ServiceNames() {
+		r.features(name, project.Services[name])
+		byName[name] = r.part(project, project.Services[name])
+	}
+	markOnce(byName)
+	order, cycle := startOrder(byName)
+	if len(cycle) > 0 {
+		r.complain([]string{"services", cycle[0], "depends_on"}, "the parts wait for one another in a circle (%s); break it", strings.Join(cycle, " -> "))
+		return slices.Collect(maps.Values(byName)) // for what else is wrong
+	}
+	return order
+}
+
+func (r *reader) part(project *types.Project, s types.ServiceConfig) Part {
+	r.checkImage(s)
+	shared := r.isShared(s)
+	return Part{
+		Name:       s.Name,
+		Image:      s.Image,
+		Entrypoint: s.Entrypoint,
+		Command:    s.Command,
+		Env:        r.environment(s),
+		Labels:     maps.Clone(s.Labels),
+		Ports:      r.ports(s, shared),
+		Restart:    s.Restart,
+		StopGrace:  stopGrace(s),
+		User:       s.User,
+		WorkingDir: s.WorkingDir,
+		Volumes:    r.volumes(project, s),
+		After:      r.dependencies(project, s),
+		Build:      r.build(s),
+		Shared:     shared,
+	}
+}
+
+// checkImage wants a name for the image also where Teal builds it: that is what it
+// is pushed as, and what hosts pull.
+func (r *reader) checkImage(s types.ServiceConfig) {
+	switch path := []string{"services", s.Name}; {
+	case s.Image != "":
+	case s.Build != nil:
+		r.complain(path, "part %s has no image; say what the built one is pushed as, such as image: registry.example/%s:${TEAL_RELEASE}", s.Name, s.Name)
+	default:
+		r.complain(path, "part %s has no image; name one that hosts can pull in image:, or say how it is built in build: too", s.Name)
+	}
+}
+
+func stopGrace(s types.ServiceConfig) time.Duration {
+	if s.StopGracePeriod == nil {
+		return DefaultStopGrace
+	}
+	return time.Duration(*s.StopGracePeriod)
+}
+
+// environment leaves out variables that are named without a value and have none
+// here, as Compose does.
+func (r *reader) environment(s types.ServiceConfig) map[string]string {
+	env := map[string]string{}
+	for name, value := range s.Environment {
+		if value != nil {
+			env[name] = *value
+		}
+	}
+	return env
+}
+
+// ports reads where a part listens. Only a shared one may have ports of the host
+// for itself.
+func (r *reader) ports(s types.ServiceConfig, shared bool) []catalog.Port {
+	var ports []catalog.Port
+	for n, p := range s.Ports {
+		path := []string{"services", s.Name, "ports"}
+		if r.source.length(path...) == len(s.Ports) { // no range was spread out
+			path = append(path, strconv.Itoa(n))
+		}
+		port := catalog.Port{Private: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp")}
+		fixed := p.Published != "" && p.Published != "0"
+		switch host, err := strconv.ParseUint(p.Published, 10, 16); {
+		case fixed && !shared:
+			r.complain(path, "part %s publishes the fixed port %s; two colours run side by side and would collide; write `- \"%d\"`", s.Name, p.Published, p.Target)
+			continue
+		case fixed && err != nil:
+			r.complain(path, "part %s publishes the port %s; write a single one", s.Name, p.Published)
+			continue
+		case shared:
+			port.HostIP, port.Host = p.HostIP, int(host)
+		}
+		if port.Protocol != "tcp" && port.Protocol != "udp" {
+			r.complain(path, "part %s has a port with protocol %q; it is tcp or udp", s.Name, port.Protocol)
+			continue
+		}
+		if !slices.Contains(ports, port) {
+			ports = append(ports, port)
+		}
+	}
+	return ports
+}
+
+func (r *reader) volumes(project *types.Project, s types.ServiceConfig) []PartVolume {
+	var volumes []PartVolume
+	for n, v := range s.Volumes {
+		path := []string{"services", s.Name, "volumes", strconv.Itoa(n)}
+		volume := PartVolume{Volume: catalog.Volume{Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly}}
+		switch {
+		case v.Type == types.VolumeTypeBind:
+		case v.Type == types.VolumeTypeVolume && v.Source == "":
+			r.complain(path, "part %s mounts an unnamed volume at %s; give it a name, such as data:%s", s.Name, v.Target, v.Target)
+			continue
+		case v.Type == types.VolumeTypeVolume:
+			volume.Source, volume.Private = r.volumeName(project, path, v.Source)
+		default:
+			r.complain(path, "part %s mounts a %s at %s; Teal mounts folders and named volumes only", s.Name, v.Type, v.Target)
+			continue
+		}
+		volumes = append(volumes, volume)
+	}
+	return volumes
+}
+
+// volumeName is a volume's name on the host. One with a name of its own, or an
+// external one, is shared between targets; the user has said so. The others
+// each target has for itself.
+func (r *reader) volumeName(project *types.Project, path []string, key string) (name string, private bool) {
+	v, ok := project.Volumes[key]
+	if !ok {
+		r.complain(path, "volume %s is not declared; add it under the top-level volumes", key)
+		return key, true
+	}
+	if bool(v.External) || v.Name != project.Name+"_"+key {
+		return v.Name, false
+	}
+	return key, true
+}
+
+func (r *reader) dependencies(project *types.Project, s types.ServiceConfig) []Dependency {
+	var after []Dependency
+	for _, name := range slices.Sorted(maps.Keys(s.DependsOn)) {
+		path := []string{"services", s.Name, "depends_on"}
+		if _, ok := project.Services[name]; !ok {
+			if s.DependsOn[name].Required {
+				r.complain(path, "part %s waits for %s, which is no compose service%s", s.Name, name, didYouMean(name, project.ServiceNames()))
+			}
+			continue
+		}
+		condition := Condition(s.DependsOn[name].Condition)
+		if condition == "" {
+			condition = Started
+		}
+		after = append(after, Dependency{Part: name, Condition: condition})
+	}
+	return after
+}
+
+func markOnce(parts map[string]Part) {
+	for _, p := range parts {
+		for _, d := range p.After {
+			if d.Condition == Completed {
+				first := parts[d.Part]
+				first.Once = true
+				parts[d.Part] = first
+			}
+		}
+	}
+}
+
+// startOrder puts each part after those it waits for, and parts that are free
+// to start by name. A circle is answered with its members.
+func startOrder(parts map[string]Part) (order []Part, cycle []string) {
+	const visiting, done = 1, 2
+	mark := map[string]int{}
+	var trail []string
+	var visit func(name string) bool
+	visit = func(name string) bool {
+		switch mark[name] {
+		case done:
+			return true
+		case visiting:
+			cycle = append(slices.Clone(trail[slices.Index(trail, name):]), name)
+			return false
+		}
+		mark[name], trail = visiting, append(trail, name)
+		for _, d := range parts[name].After {
+			if !visit(d.Part) {
+				return false
+			}
+		}
+		mark[name], trail = done, trail[:len(trail)-1]
+		order = append(order, parts[name])
+		return true
+	}
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		if !visit(name) {
+			return order, cycle
+		}
+	}
+	return order, nil
+}
