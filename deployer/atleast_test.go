@@ -38,7 +38,7 @@ func TestDeafHostIsLeftOut(t *testing.T) {
 }
 
 func TestHostThatDiesMeanwhileIsLeftOut(t *testing.T) {
-	for _, state := range []catalog.DeploymentState{catalog.Starting, catalog.Checking} {
+	for _, state := range []catalog.DeploymentState{catalog.Locked, catalog.Starting, catalog.Checking} {
 		t.Run(string(state), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld()

@@ -156,11 +156,26 @@ func (p *hostPlatform) drop(w work, gone map[string]error) error {
 }
 
 // onAll does something on all hosts at once. A host that fails and does not even
-// answer a ping is left out where that is allowed; any other failure is answered.
+// answer a ping is left out where that is allowed; any other failure is answered,
+// and ends the others.
 func (p *hostPlatform) onAll(ctx context.Context, w work, hosts []host, do func(context.Context, host) error) error {
+	return p.sparing(ctx, w, hosts, onHosts, do)
+}
+
+// onEvery is onAll that lets each host come to its end, and answers all failures.
+func (p *hostPlatform) onEvery(ctx context.Context, w work, hosts []host, do func(context.Context, host) error) error {
+	return p.sparing(ctx, w, hosts, onEveryHost, do)
+}
+
+// sparing does something on hosts by one of the ways to go through them, and
+// leaves out those that are gone.
+func (p *hostPlatform) sparing(
+	ctx context.Context, w work, hosts []host,
+	on func(context.Context, []host, func(context.Context, host) error) error, do func(context.Context, host) error,
+) error {
 	var mu sync.Mutex
 	gone := map[string]error{}
-	err := onHosts(ctx, hosts, func(ctx context.Context, h host) error {
+	err := on(ctx, hosts, func(ctx context.Context, h host) error {
 		err := do(ctx, h)
 		if err == nil || ctx.Err() != nil || p.atLeast == 0 || h.Ping(ctx) == nil {
 			return err

@@ -26,7 +26,7 @@ func (p *hostPlatform) preflight(ctx context.Context, w work) error {
 	if err != nil {
 		w.note("what registrators tell of the hosts can't be read: %s", err)
 	}
-	return onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
+	return p.onEvery(ctx, w, p.used(), func(ctx context.Context, h host) error {
 		return errors.Join(p.roomOn(ctx, h, known), p.free(ctx, w, h))
 	})
 }
