@@ -30,8 +30,8 @@ lint: ## go vet, staticcheck and gofumpt; the import arrows are a test of integr
 	@out=$$($(GO) tool -modfile=tools/lint/go.mod gofumpt -l $$(git ls-files '*.go')); \
 	  test -z "$$out" || { echo "gofumpt would change: $$out"; exit 1; }
 
-integration: build ## on a real Consul and a real Docker engine
-	$(GO) test -tags integration -count=1 -timeout 28m -p 1 ./integration/...
+integration: build ## on a real Consul and a real Docker engine; TESTFLAGS=-v for their figures
+	$(GO) test -tags integration -count=1 -timeout 28m -p 1 $(TESTFLAGS) ./integration/...
 
 fuzz: ## each parser for ten seconds
 	scripts/fuzz 10s
