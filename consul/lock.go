@@ -26,7 +26,7 @@ func (s *Store) Lock(ctx context.Context, service, env string, rec catalog.LockR
 	if err != nil {
 		return "", nil, err
 	}
-	err = s.acquire(ctx, service, env, session, rec)
+	err = s.acquire(ctx, service, env, session, began, rec)
 	if err != nil {
 		s.destroy(ctx, session)
 		return "", nil, err
@@ -41,28 +41,51 @@ func (s *Store) newSession(ctx context.Context, name string) (string, error) {
 	return id, s.explain(err, "make a session")
 }
 
-func (s *Store) acquire(ctx context.Context, service, env, session string, rec catalog.LockRecord) error {
+// acquire takes the lock for a session that is as old as began. What Consul did
+// not answer is asked again while the session lives: it was there to make that,
+// and gives a session a lock that it has already.
+func (s *Store) acquire(ctx context.Context, service, env, session string, began time.Time, rec catalog.LockRecord) error {
 	key := s.keys.Lock(service, env)
 	pair := &api.KVPair{Key: key, Value: rec.Encode(), Session: session}
 	for {
-		ok, _, err := s.api.KV().Acquire(pair, s.write(ctx))
-		if ok || err != nil {
-			return s.explain(err, "take the lock "+key)
+		holder, err := s.tryAcquire(ctx, pair)
+		pause := renewAgain
+		switch {
+		case err == nil && holder == nil:
+			return nil
+		case err == nil && holder.Session != "":
+			return busy(service, env, holder.Value)
+		case err == nil:
+			pause = 10 * lockDelay // nobody holds it: that of the last holder is not over yet
+		case refused(err) || time.Since(began) > sessionTTL-pause:
+			return err
 		}
-		held, _, err := s.api.KV().Get(key, s.query(ctx))
-		if err != nil {
-			return s.explain(err, "read who holds the lock "+key)
-		}
-		if held != nil && held.Session != "" {
-			return busy(service, env, held.Value)
-		}
-		// Nobody holds it: the lock delay of the last holder is not over yet.
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("take the lock %s: %w", key, ctx.Err())
-		case <-time.After(10 * lockDelay):
+		if rest(ctx, pause); ctx.Err() != nil {
+			return fmt.Errorf("take the lock %s: %w", key, context.Cause(ctx))
 		}
 	}
+}
+
+// tryAcquire answers who holds the lock instead; nil when it was taken.
+func (s *Store) tryAcquire(ctx context.Context, pair *api.KVPair) (holder *api.KVPair, err error) {
+	ok, _, err := s.api.KV().Acquire(pair, s.write(ctx))
+	if ok || err != nil {
+		return nil, s.explain(err, "take the lock "+pair.Key)
+	}
+	holder, _, err = s.api.KV().Get(pair.Key, s.query(ctx))
+	if err != nil {
+		return nil, s.explain(err, "read who holds the lock "+pair.Key)
+	}
+	if holder == nil {
+		holder = &api.KVPair{Key: pair.Key}
+	}
+	return holder, nil
+}
+
+// refused tells whether Consul has answered, and with a no.
+func refused(err error) bool {
+	var status api.StatusError
+	return errors.As(err, &status) && status.Code < 500
 }
 
 func busy(service, env string, value []byte) error {

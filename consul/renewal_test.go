@@ -23,11 +23,12 @@ import (
 type agent struct {
 	handler        http.Handler
 	refuses, hangs atomic.Bool
+	breaks         func(*http.Request) bool // ends one connection without an answer; nil for none
 }
 
 func (a *agent) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
-	case a.refuses.Load():
+	case a.breaks != nil && a.breaks(r), a.refuses.Load():
 		return nil, io.ErrUnexpectedEOF
 	case a.hangs.Load():
 		<-r.Context().Done()
@@ -94,6 +95,43 @@ func TestALockOutlivesAnOutage(t *testing.T) {
 					})
 				})
 			}
+		}
+	}
+}
+
+// A lock is taken although the agent goes away in the midst of that, before or
+// after it has given the lock.
+func TestALockIsTakenInAnOutage(t *testing.T) {
+	for name, cut := range map[string]func(*agent, *http.Request){
+		"before it is given": func(*agent, *http.Request) {},
+		"after it is given":  func(a *agent, r *http.Request) { a.handler.ServeHTTP(httptest.NewRecorder(), r) },
+	} {
+		for _, away := range []time.Duration{0, 4 * time.Second, sessionTTL - time.Second, sessionTTL + time.Second} {
+			t.Run(name+" for "+away.String(), func(t *testing.T) {
+				inTime(t, func(t *testing.T, a *agent, s *Store) {
+					var begun atomic.Bool
+					a.breaks = func(r *http.Request) bool {
+						if !r.URL.Query().Has("acquire") || !begun.CompareAndSwap(false, true) {
+							return false
+						}
+						cut(a, r)
+						a.refuses.Store(true)
+						time.AfterFunc(away, func() { a.refuses.Store(false) })
+						return true
+					}
+					began := time.Now()
+					session, lost, err := s.Lock(t.Context(), "web", "production", catalog.LockRecord{Holder: "ops@here", Deployment: "d1"})
+					if away > sessionTTL {
+						require.ErrorContains(t, err, "take the lock")
+						require.LessOrEqual(t, time.Since(began), sessionTTL)
+						return
+					}
+					require.NoError(t, err)
+					require.Less(t, time.Since(began), away+2*renewAgain)
+					keeps(t, lost, time.Minute)
+					require.NoError(t, s.Unlock(t.Context(), "web", "production", session))
+				})
+			})
 		}
 	}
 }
