@@ -166,10 +166,11 @@ func (d *Deployer) wouldAbort(ctx context.Context, record catalog.Deployment) (e
 	if err != nil || lock.Alive {
 		return false, err
 	}
-	if record.State == catalog.Draining || record.State == catalog.Baking {
-		return true, staysLive(record)
+	gone, err := d.leftByHand(ctx, record)
+	if err == nil && !gone && (record.State == catalog.Draining || record.State == catalog.Baking) {
+		err = staysLive(record)
 	}
-	return true, nil
+	return true, err
 }
 
 func (d *Deployer) decide(ctx context.Context, record catalog.Deployment, verdict catalog.Verdict, reason string) error {

@@ -42,7 +42,7 @@ func BuildPlan(spec *servicefile.Spec, v Version, now time.Time) []catalog.Build
 	var plan []catalog.BuildSpec
 	var planned []servicefile.Part
 	for _, part := range spec.Parts {
-		if part.Build == nil || slices.ContainsFunc(planned, func(other servicefile.Part) bool { return buildLike(part, other) }) {
+		if part.Build == nil || slices.ContainsFunc(planned, func(other servicefile.Part) bool { return sameImage(part, other) }) {
 			continue
 		}
 		planned = append(planned, part)
@@ -54,8 +54,8 @@ func BuildPlan(spec *servicefile.Spec, v Version, now time.Time) []catalog.Build
 	return plan
 }
 
-// buildLike tells whether two parts have one image.
-func buildLike(p, other servicefile.Part) bool {
+// sameImage tells whether two parts have one image.
+func sameImage(p, other servicefile.Part) bool {
 	a, b := p.Build, other.Build
 	return p.Image == other.Image && a.Context == b.Context && a.Dockerfile == b.Dockerfile && a.Target == b.Target && maps.Equal(a.Args, b.Args)
 }

@@ -52,6 +52,9 @@ func TestDryRunOfAFlip(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, f.DryRun)
 	require.Equal(t, []string{"production points at green-production already"}, f.Notes)
+	twice := deployer.Wish{Service: "web", Alias: "production", To: catalog.PointTo(blue)}
+	_, err = d.FlipTogether(t.Context(), []deployer.Wish{twice, twice})
+	require.ErrorContains(t, err, "alias production of web is named twice")
 	w.stopAll("a", blue)
 	w.stopAll("b", blue)
 	_, err = d.Flip(t.Context(), "web", "production", catalog.PointTo(blue))

@@ -132,7 +132,7 @@ func (r *run) wouldReturn(ctx context.Context, alias catalog.Alias, req Rollback
 		return Flipped{}, err
 	}
 	if lock.Alive {
-		return Flipped{}, fmt.Errorf("%w by %s; a rollback to a kept release waits for that", catalog.ErrLocked, lock.Holder)
+		return Flipped{}, fmt.Errorf("%w by %s; wait for that deployment to end", catalog.ErrLocked, lock.Holder)
 	}
 	if err = r.find(ctx, req.Force); err == nil {
 		err = r.platform.preflight(ctx, r.work())

@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -36,14 +37,22 @@ func within[T any](ctx context.Context, limit time.Duration, do func(context.Con
 }
 
 // wholly is within for what changes something. Once begun it is waited for, even
-// when nobody wants it any more: an engine finishes what it was told to, and who
-// puts things back must not come before that.
+// when nobody wants it any more or the time for all of it is over: an engine
+// finishes what it was told to, and who puts things back must not come before
+// that. Who has lost the lock puts nothing back, and lets go at once.
 func wholly[T any](ctx context.Context, limit time.Duration, do func(context.Context) (T, error)) (T, error) {
-	if ctx.Err() != nil {
+	if err := ctx.Err(); err != nil {
 		var none T
-		return none, context.Cause(ctx)
+		return none, err
 	}
-	return within(context.WithoutCancel(ctx), limit, do)
+	act, letGo := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer letGo(nil)
+	defer context.AfterFunc(ctx, func() {
+		if cause := context.Cause(ctx); errors.Is(cause, catalog.ErrLockLost) {
+			letGo(cause)
+		}
+	})()
+	return within(act, limit, do)
 }
 
 func acting(ctx context.Context, limit time.Duration, do func(context.Context) error) error {

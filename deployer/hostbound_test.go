@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"teal/catalog"
 )
 
 // pullingHost takes a time to pull, and answers pings until it hangs.
@@ -66,4 +68,41 @@ func TestAPullEndsWithItsCaller(t *testing.T) {
 		_, err := boundedHost{pullingHost{takes: time.Hour, hangs: time.Hour, began: time.Now()}}.Pull(ctx, "web")
 		require.EqualError(t, err, "the request was cut off", "the caller knows why")
 	})
+}
+
+// stoppingHost takes a minute to stop a container, and is told when it is let go.
+type stoppingHost struct{ Host }
+
+func (stoppingHost) Stop(ctx context.Context, _ string, _ time.Duration) error {
+	return sleep(ctx, time.Minute)
+}
+
+func TestAnActThatHasBegunIsWaitedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		cause error
+		after time.Duration
+		takes time.Duration
+		is    error
+	}{
+		"a person interrupts":      {context.Canceled, time.Second, time.Minute, nil},
+		"another host fails":       {errors.New("no room"), time.Second, time.Minute, nil},
+		"the lock is lost":         {catalog.ErrLockLost, time.Second, time.Second, catalog.ErrLockLost},
+		"it was over before":       {errors.New("no room"), 0, 0, context.Canceled},
+		"all goes well until then": {context.Canceled, time.Hour, time.Minute, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				if c.after == 0 {
+					cancel(c.cause)
+				}
+				time.AfterFunc(c.after, func() { cancel(c.cause) })
+				began := time.Now()
+				err := boundedHost{stoppingHost{}}.Stop(ctx, "web", time.Minute)
+				require.ErrorIs(t, err, c.is)
+				require.Equal(t, c.takes, time.Since(began))
+			})
+		})
+	}
 }

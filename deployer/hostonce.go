@@ -69,7 +69,7 @@ func waitFollowing(ctx context.Context, h host, id string, out io.Writer) (int, 
 }
 
 func removeOnce(ctx context.Context, h host, id string, c PlannedContainer) error {
-	ctx, done := bounded(ctx, cleanupTimeout)
+	ctx, done := bounded(ctx, c.StopGrace+cleanupTimeout)
 	defer done()
 	if err := h.Stop(ctx, id, c.StopGrace); err != nil {
 		return fmt.Errorf("stop %s: %w", c.Name, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -128,12 +129,7 @@ func (p *hostPlatform) instances(w work) int { return len(p.used()) * w.env.Repl
 // drop leaves out hosts that do not answer, where the environment can do without
 // them. Otherwise the error is answered as it is.
 func (p *hostPlatform) drop(w work, gone map[string]error) error {
-	var all error
-	for _, h := range p.used() {
-		if err, ok := gone[h.endpoint]; ok {
-			all = errors.Join(all, fmt.Errorf("host %s: %w", h.Name(), err))
-		}
-	}
+	all := describeGone(gone)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch rest := len(p.hosts) - len(gone); {
@@ -153,6 +149,15 @@ func (p *hostPlatform) drop(w work, gone map[string]error) error {
 		return isGone
 	})
 	return nil
+}
+
+// describeGone is what is wrong with hosts that are gone, by their endpoints.
+func describeGone(gone map[string]error) error {
+	var all error
+	for _, endpoint := range slices.Sorted(maps.Keys(gone)) {
+		all = errors.Join(all, fmt.Errorf("host %s: %w", endpoint, gone[endpoint]))
+	}
+	return all
 }
 
 // onAll does something on all hosts at once. A host that fails and does not even
@@ -186,7 +191,7 @@ func (p *hostPlatform) sparing(
 		return nil
 	})
 	if err != nil {
-		return err
+		return errors.Join(err, describeGone(gone))
 	}
 	return p.drop(w, gone)
 }

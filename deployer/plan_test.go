@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,4 +63,35 @@ func TestSpecDigestLabelKnowsNoDeployment(t *testing.T) {
 	}
 	require.Equal(t, place("d1", "r1"), place("d2", "r1"))
 	require.NotEqual(t, place("d1", "r1"), place("d1", "r2"))
+}
+
+// FuzzPlanHost: whatever file is sound can be planned for.
+func FuzzPlanHost(f *testing.F) {
+	files, err := filepath.Glob("servicefile/testdata/spec/good/*.yml")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no service files to begin with", err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, reads := range []string{"file", "include", "extends"} { // what the file points at is no matter here
+			if bytes.Contains(data, []byte(reads)) {
+				t.Skip()
+			}
+		}
+		file := filepath.Join(t.TempDir(), "compose.yml")
+		require.NoError(t, os.WriteFile(file, data, 0o600))
+		spec, err := servicefile.Load(t.Context(), file, nil)
+		if err != nil {
+			t.Skip()
+		}
+		for _, env := range spec.Environments {
+			deployer.PlanHost(spec, env, deployer.Placement{Target: catalog.Target{Environment: env.Name}})
+		}
+	})
 }

@@ -63,7 +63,8 @@ func abortCommand(g *globals) *cobra.Command {
 		Short: "End the deployment that is under way and put everything back",
 		Long: `Abort ends a deployment: before the flip all it started is removed, and during a
 canary or the watch after the flip its users are given back to the old release.
-Whoever runs the deployment does that within a second or two; one that nobody
+Whoever runs the deployment begins with that within a second or two, and waits for
+what an engine was told just then, such as to stop a container; one that nobody
 runs, as it awaits approval, is put back here.`,
 		Example: "  teal abort web\n  teal abort web integration --reason 'wrong branch'",
 		Args:    cobra.RangeArgs(1, 2),

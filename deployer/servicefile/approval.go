@@ -7,6 +7,12 @@ import (
 	"teal/catalog"
 )
 
+// ApprovalRule is that somebody must say yes before the flip.
+type ApprovalRule struct {
+	Within time.Duration   // how long that may take
+	Then   catalog.Verdict // what happens when nobody has spoken
+}
+
 // approval reads whose word is waited for: true is for the defaults, false for
 // nobody's.
 func (f field) approval() *ApprovalRule {
@@ -24,10 +30,4 @@ func (f field) approval() *ApprovalRule {
 		}
 	}
 	return &rule
-}
-
-// ApprovalRule is that somebody must say yes before the flip.
-type ApprovalRule struct {
-	Within time.Duration   // how long that may take
-	Then   catalog.Verdict // what happens when nobody has spoken
 }

@@ -13,8 +13,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"teal/catalog"
-	"teal/deployer"
 	"teal/deployer/servicefile"
 )
 
@@ -162,7 +160,7 @@ func FuzzLoad(f *testing.F) {
 		spec, err := servicefile.Load(t.Context(), file, nil)
 		if err == nil {
 			for _, env := range spec.Environments {
-				deployer.PlanHost(spec, env, deployer.Placement{Target: catalog.Target{Environment: env.Name}})
+				require.NotNil(t, spec.In(env))
 			}
 			return
 		}

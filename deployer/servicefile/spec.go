@@ -254,7 +254,7 @@ func ShortRevision(revision string) string {
 func DigestOf(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("deployer: encode %T: %v", v, err)) // specs hold only what JSON can
+		panic(fmt.Sprintf("servicefile: encode %T: %v", v, err)) // specs hold only what JSON can
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
