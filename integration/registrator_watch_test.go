@@ -20,8 +20,8 @@ import (
 // container was last well. Nobody can know at once: the check must run (200 ms)
 // and time out (200 ms), or Docker must tell of a death and the registrator look
 // (50 ms of debounce and the look itself), and the agent must tell the servers.
-// The rest is for a machine that is busy.
-const lag = 2 * time.Second
+// The rest, most of it, is for a machine that is busy: what is wrong stays wrong.
+const lag = 4 * time.Second
 
 // awakening is for how long an agent that comes back with its data may repeat
 // what it said before it went: it answers from its disk as soon as there is a
