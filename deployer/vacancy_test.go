@@ -102,14 +102,15 @@ func TestAStandbyThatCannotEndLeavesNothingNew(t *testing.T) {
 type tenacious struct {
 	deployer.Host
 	begun chan<- struct{}
+	stops *sync.WaitGroup
 }
 
 func (h tenacious) Stop(ctx context.Context, id string, grace time.Duration) error {
 	ended := make(chan error, 1)
-	go func() {
+	h.stops.Go(func() {
 		time.Sleep(50 * time.Millisecond)
 		ended <- h.Host.Stop(context.WithoutCancel(ctx), id, grace)
-	}()
+	})
 	select {
 	case h.begun <- struct{}{}:
 	default:
@@ -129,6 +130,7 @@ func TestAStopThatHasBegunIsWaitedFor(t *testing.T) {
 	w := withStandby(t)
 	before := w.names("a")
 	begun := make(chan struct{}, 1)
+	var stops sync.WaitGroup
 	w.on = func(op, arg string) error {
 		if op == "create" && w.in(catalog.Starting) {
 			<-begun
@@ -140,12 +142,12 @@ func TestAStopThatHasBegunIsWaitedFor(t *testing.T) {
 		Store: w, Fleet: w, Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, Insist: time.Millisecond,
 		Connect: func(endpoint string) (deployer.Host, error) {
 			h, err := w.connect(endpoint)
-			return tenacious{h, begun}, err
+			return tenacious{h, begun, &stops}, err
 		},
 	})
 	_, err := d.Deploy(t.Context(), onOneHost("r3"))
 	require.Contains(t, failure(t, err).Reason, "no such mount")
-	time.Sleep(200 * time.Millisecond) // whatever still ends has ended by then
+	stops.Wait()
 	require.ElementsMatch(t, before, w.names("a"))
 }
 
