@@ -10,8 +10,8 @@ import (
 
 // patientStore tries again for a while what Consul could not do, so that a moment
 // without it ends no deployment. What Consul refuses it answers at once. Locks and
-// flips it leaves alone: nothing is touched before the first, and whether the
-// second went through has to be asked.
+// flips it leaves alone: the store itself knows when to ask for the first again,
+// and whether the second went through has to be asked.
 type patientStore struct {
 	Store
 	patience, pause time.Duration
