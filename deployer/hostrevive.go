@@ -29,7 +29,7 @@ func (p *hostPlatform) reviveOn(ctx context.Context, h host, service string, t c
 	if err := restart(ctx, h, cs, ""); err != nil {
 		return 0, err
 	}
-	started := slices.DeleteFunc(cs, func(c catalog.Container) bool { return !isRegistered(c) })
+	started := registered(cs)
 	for _, c := range started {
 		p.tell(Event{Kind: Step, Host: h.Name(), Container: c.Name, Text: "started the standby again"})
 	}
@@ -41,7 +41,7 @@ func (p *hostPlatform) resting(ctx context.Context, service string, t catalog.Ta
 	var instances atomic.Int64
 	err := onHosts(ctx, p.used(), func(ctx context.Context, h host) error {
 		cs, err := restingOn(ctx, h, service, t, release)
-		instances.Add(int64(len(slices.DeleteFunc(cs, func(c catalog.Container) bool { return !isRegistered(c) }))))
+		instances.Add(int64(len(registered(cs))))
 		return err
 	})
 	return int(instances.Load()), err
@@ -53,4 +53,9 @@ func restingOn(ctx context.Context, h host, service string, t catalog.Target, re
 	return slices.DeleteFunc(cs, func(c catalog.Container) bool {
 		return release.ID != "" && c.Labels[catalog.LabelRelease] != release.ID || isAside(c) || isTask(c)
 	}), err
+}
+
+// registered are those of containers that have instances in Consul.
+func registered(cs []catalog.Container) []catalog.Container {
+	return slices.DeleteFunc(cs, func(c catalog.Container) bool { return !isRegistered(c) })
 }

@@ -220,7 +220,7 @@ func moved(spec catalog.ContainerSpec, service string, from, to catalog.Target, 
 // of its own.
 func weightOf(containers []catalog.Container) int {
 	for _, c := range containers {
-		if weight, err := strconv.Atoi(c.Labels[catalog.ServiceWeight]); err == nil && c.Labels[catalog.ServiceIgnore] == "" {
+		if weight, err := strconv.Atoi(c.Labels[catalog.ServiceWeight]); err == nil && isRegistered(c) {
 			return weight
 		}
 	}
