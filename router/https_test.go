@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/integration/certtest"
 	"teal/router"
 	"teal/router/edge"
 )
@@ -26,7 +26,7 @@ import (
 // house is a router with HTTPS, whose folder of certificates has web.
 type house struct {
 	*whole
-	authority *authority
+	authority *certtest.Authority
 	folder    string
 	https     string // host:port
 }
@@ -35,10 +35,10 @@ type house struct {
 // clients for theirs as auth says.
 func newHouse(t *testing.T, auth edge.ClientAuth, from []netip.Prefix, services ...*catalog.Service) *house {
 	t.Helper()
-	h := &house{authority: newAuthority(t), folder: t.TempDir()}
-	h.authority.issue(h.folder, "web", pkix.Name{CommonName: "web"}, "*.proxy.example")
+	h := &house{authority: certtest.New(t), folder: t.TempDir()}
+	h.renew(t)
 	certificates, err := edge.LoadCertificates(edge.CertificateOptions{
-		Folder: h.folder, ClientAuth: auth, ClientCA: h.authority.file(filepath.Join(t.TempDir(), "ca.pem")),
+		Folder: h.folder, ClientAuth: auth, ClientCA: certtest.Write(t, h.authority.PEM(), t.TempDir(), "ca.pem"),
 		ReadEvery: 20 * time.Millisecond, Logger: hclog.NewNullLogger(),
 	})
 	require.NoError(t, err)
@@ -55,13 +55,32 @@ func newHouse(t *testing.T, auth edge.ClientAuth, from []netip.Prefix, services 
 	return h
 }
 
+// sends presents the first certificate, if any, whoever signed it: by themselves
+// clients keep back what the server says it does not know.
+func sends(certs []tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		if len(certs) == 0 {
+			return &tls.Certificate{}, nil
+		}
+		return &certs[0], nil
+	}
+}
+
+// renew writes a new certificate of web into the folder.
+func (h *house) renew(t *testing.T) {
+	t.Helper()
+	pair := h.authority.IssueTo(pkix.Name{CommonName: "web"}, time.Hour, "*.proxy.example")
+	certtest.Write(t, pair.Cert, h.folder, "web.crt")
+	certtest.Write(t, pair.Key, h.folder, "web.key")
+}
+
 // client is one that comes over TLS, with a protocol, to the listener.
 func (h *house) client(protocol string, certs ...tls.Certificate) *http.Client {
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, network, h.https)
 		},
-		TLSClientConfig: &tls.Config{RootCAs: h.authority.pool(), Certificates: certs},
+		TLSClientConfig: &tls.Config{RootCAs: h.authority.Pool(), GetClientCertificate: sends(certs)},
 		Protocols:       new(http.Protocols),
 	}
 	transport.Protocols.SetHTTP1(protocol == "HTTP/1.1")
@@ -85,8 +104,8 @@ func TestHTTPS(t *testing.T) {
 	const subject = "X-Forwarded-Client-Cert-Subject"
 	up := serveUpstream(t, headersOf("X-Forwarded-Proto", subject))
 	h := newHouse(t, edge.ClientAuthRequest, nil, web(catalog.PointTo(bluePro), instanceAt(t, up.URL, bluePro, "b1")))
-	known := h.authority.issue(t.TempDir(), "client", pkix.Name{CommonName: "bob", Organization: []string{"Möbel, Söhne"}})
-	stranger := newAuthority(t).issue(t.TempDir(), "client", pkix.Name{CommonName: "mallory"})
+	known := h.authority.IssueTo(pkix.Name{CommonName: "bob", Organization: []string{"Möbel, Söhne"}}, time.Hour).TLS(t)
+	stranger := certtest.New(t).IssueTo(pkix.Name{CommonName: "mallory"}, time.Hour).TLS(t)
 	for _, protocol := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		t.Run(protocol, func(t *testing.T) {
 			ask := func(certs ...tls.Certificate) (*http.Response, string, error) {
@@ -129,7 +148,7 @@ func TestHTTPSTakesNewCertificatesWhileItServes(t *testing.T) {
 	first := serial(keeper)
 	_, metrics := h.ask(h.admin+"/metrics", "admin")
 	require.Contains(t, metrics, `teal_certificate_expires_timestamp_seconds{pair="web"} 1.`)
-	h.authority.issue(h.folder, "web", pkix.Name{CommonName: "web"}, "*.proxy.example")
+	h.renew(t)
 	require.Eventually(t, func() bool { return serial(h.client("HTTP/1.1")) != first }, within, 10*time.Millisecond)
 	require.Equal(t, first, serial(keeper), "connections that are there stay")
 }
@@ -212,7 +231,7 @@ func TestPROXYProtocol(t *testing.T) {
 	t.Run("listed", func(t *testing.T) {
 		h := newHouse(t, edge.ClientAuthNone, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, service)
 		require.Contains(t, ask(dial(h.addr, line)), "X-Forwarded-For=203.0.113.7\nX-Forwarded-Proto=http\n")
-		secure := tls.Client(dial(h.https, line), &tls.Config{RootCAs: h.authority.pool(), ServerName: "web.proxy.example"})
+		secure := tls.Client(dial(h.https, line), &tls.Config{RootCAs: h.authority.Pool(), ServerName: "web.proxy.example"})
 		require.Contains(t, ask(secure), "X-Forwarded-For=203.0.113.7\nX-Forwarded-Proto=https\n")
 		require.NotContains(t, ask(dial(h.addr, "")), "200 OK", "a balancer that is listed must say who asks")
 	})
@@ -226,8 +245,8 @@ func TestPROXYProtocol(t *testing.T) {
 // TestTLSNamesPassThrough has a TCP service answer in its own TLS at the port of
 // HTTPS.
 func TestTLSNamesPassThrough(t *testing.T) {
-	own := newAuthority(t)
-	pair := own.issue(t.TempDir(), "db", pkix.Name{}, "db.example.com")
+	own := certtest.New(t)
+	pair := own.Issue(time.Hour, "db.example.com").TLS(t)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
@@ -245,7 +264,7 @@ func TestTLSNamesPassThrough(t *testing.T) {
 	service.Config.TCP = []catalog.TCPRoute{{SNI: "db.example.com", Alias: "production"}}
 	h := newHouse(t, edge.ClientAuthNone, nil, service)
 
-	conn, err := tls.Dial("tcp", h.https, &tls.Config{RootCAs: own.pool(), ServerName: "db.example.com"})
+	conn, err := tls.Dial("tcp", h.https, &tls.Config{RootCAs: own.Pool(), ServerName: "db.example.com"})
 	require.NoError(t, err)
 	defer conn.Close()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(within)))

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/require"
 
+	"teal/integration/certtest"
 	"teal/router/edge"
 )
 
@@ -34,18 +35,18 @@ func served(t *testing.T, c *edge.Certificates, serverName string) string {
 }
 
 func TestCertificatesOfAFolderByServerName(t *testing.T) {
-	ca, dir := newAuthority(t), t.TempDir()
-	put := func(i issued, cert, key string) {
-		write(t, i.cert, dir, cert)
-		write(t, i.key, dir, key)
+	ca, dir := certtest.New(t), t.TempDir()
+	put := func(i certtest.Pair, cert, key string) {
+		certtest.Write(t, i.Cert, dir, cert)
+		certtest.Write(t, i.Key, dir, key)
 	}
-	put(ca.issue(time.Hour, "b.example", "*.b.example"), "b.crt", "b.key")
-	put(ca.issue(time.Hour, "www.b.example"), "www.pem", "www.key")
-	put(ca.issue(time.Hour, "le.example"), "le.example/fullchain.pem", "le.example/privkey.pem")
-	put(ca.issue(time.Hour, "kube.example"), "kube/tls.crt", "kube/tls.key")
-	put(ca.issue(time.Hour, "hidden.example"), "..data/tls.crt", "..data/tls.key")
-	write(t, ca.pem, dir, "ca.crt")
-	write(t, ca.pem, dir, "le.example/chain.pem")
+	put(ca.Issue(time.Hour, "b.example", "*.b.example"), "b.crt", "b.key")
+	put(ca.Issue(time.Hour, "www.b.example"), "www.pem", "www.key")
+	put(ca.Issue(time.Hour, "le.example"), "le.example/fullchain.pem", "le.example/privkey.pem")
+	put(ca.Issue(time.Hour, "kube.example"), "kube/tls.crt", "kube/tls.key")
+	put(ca.Issue(time.Hour, "hidden.example"), "..data/tls.crt", "..data/tls.key")
+	certtest.Write(t, ca.PEM(), dir, "ca.crt")
+	certtest.Write(t, ca.PEM(), dir, "le.example/chain.pem")
 	c := load(t, edge.CertificateOptions{Folder: dir})
 
 	for name, want := range map[string]string{
@@ -79,13 +80,13 @@ func TestCertificatesOfAFolderByServerName(t *testing.T) {
 }
 
 func TestOfTwoCertificatesTheLongerLastingIsServed(t *testing.T) {
-	ca, dir := newAuthority(t), t.TempDir()
-	for file, i := range map[string]issued{
-		"a": ca.issue(-time.Minute, "shop.example", "old"),
-		"b": ca.issue(time.Hour, "shop.example", "new"),
+	ca, dir := certtest.New(t), t.TempDir()
+	for file, i := range map[string]certtest.Pair{
+		"a": ca.Issue(-time.Minute, "shop.example", "old"),
+		"b": ca.Issue(time.Hour, "shop.example", "new"),
 	} {
-		write(t, i.cert, dir, file+".crt")
-		write(t, i.key, dir, file+".key")
+		certtest.Write(t, i.Cert, dir, file+".crt")
+		certtest.Write(t, i.Key, dir, file+".key")
 	}
 	c := load(t, edge.CertificateOptions{Folder: dir})
 	// Without versions and suites no certificate is supported: the first is taken.
@@ -95,12 +96,12 @@ func TestOfTwoCertificatesTheLongerLastingIsServed(t *testing.T) {
 }
 
 func TestABrokenPairLeavesTheLastGoodOneAndIsToldOnce(t *testing.T) {
-	ca, dir := newAuthority(t), t.TempDir()
-	first, second := ca.issue(time.Hour, "first.example"), ca.issue(time.Hour, "second.example")
+	ca, dir := certtest.New(t), t.TempDir()
+	first, second := ca.Issue(time.Hour, "first.example"), ca.Issue(time.Hour, "second.example")
 	pair := edge.Pair{
 		Name: "shop",
-		Cert: write(t, first.cert, dir, "shop.crt"),
-		Key:  write(t, first.key, dir, "shop.key"),
+		Cert: certtest.Write(t, first.Cert, dir, "shop.crt"),
+		Key:  certtest.Write(t, first.Key, dir, "shop.key"),
 	}
 	var log bytes.Buffer
 	c := load(t, edge.CertificateOptions{
@@ -108,7 +109,7 @@ func TestABrokenPairLeavesTheLastGoodOneAndIsToldOnce(t *testing.T) {
 		Logger: hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Warn}),
 	})
 
-	write(t, second.cert, pair.Cert) // half of a new pair
+	certtest.Write(t, second.Cert, pair.Cert) // half of a new pair
 	require.Error(t, c.Reload())
 	require.Equal(t, "first.example", served(t, c, ""))
 	require.Empty(t, log.String(), "it may be being written")
@@ -120,14 +121,14 @@ func TestABrokenPairLeavesTheLastGoodOneAndIsToldOnce(t *testing.T) {
 	require.Equal(t, 1, bytes.Count(log.Bytes(), []byte("\n")), log.String())
 	require.Contains(t, log.String(), "shop.key")
 
-	write(t, first.cert, pair.Cert)
+	certtest.Write(t, first.Cert, pair.Cert)
 	require.NoError(t, c.Reload())
 	after, err := c.GetCertificate(&tls.ClientHelloInfo{})
 	require.NoError(t, err)
 	require.Same(t, before, after, "what has not changed is not parsed again")
 
-	write(t, second.cert, pair.Cert)
-	write(t, second.key, pair.Key)
+	certtest.Write(t, second.Cert, pair.Cert)
+	certtest.Write(t, second.Key, pair.Key)
 	require.NoError(t, c.Reload())
 	require.Equal(t, "second.example", served(t, c, ""))
 
@@ -140,7 +141,7 @@ func TestABrokenPairLeavesTheLastGoodOneAndIsToldOnce(t *testing.T) {
 
 func TestAPairThatCantBeReadAtTheStart(t *testing.T) {
 	dir := t.TempDir()
-	cert := write(t, []byte("nothing"), dir, "shop.crt")
+	cert := certtest.Write(t, []byte("nothing"), dir, "shop.crt")
 	for name, o := range map[string]edge.CertificateOptions{
 		"named":            {Pairs: []edge.Pair{{Name: "shop", Cert: cert, Key: cert}}},
 		"no such file":     {Pairs: []edge.Pair{{Name: "shop", Cert: cert, Key: cert + ".key"}}},
@@ -148,7 +149,7 @@ func TestAPairThatCantBeReadAtTheStart(t *testing.T) {
 		"no such folder":   {Folder: filepath.Join(dir, "none")},
 		"nothing at all":   {},
 		"no authorities":   {Folder: dir, ClientAuth: edge.ClientAuthRequire},
-		"the folder's one": {Folder: filepath.Dir(write(t, nil, dir, "sub", "x.key"))},
+		"the folder's one": {Folder: filepath.Dir(certtest.Write(t, nil, dir, "sub", "x.key"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o.Logger = hclog.NewNullLogger()
@@ -159,12 +160,12 @@ func TestAPairThatCantBeReadAtTheStart(t *testing.T) {
 }
 
 func TestAFolderIsFollowed(t *testing.T) {
-	ca, root := newAuthority(t), t.TempDir()
+	ca, root := certtest.New(t), t.TempDir()
 	generation := func(name string, hosts ...string) {
 		for _, host := range hosts {
-			i := ca.issue(time.Hour, host, name)
-			write(t, i.cert, root, name, host+".crt")
-			write(t, i.key, root, name, host+".key")
+			i := ca.Issue(time.Hour, host, name)
+			certtest.Write(t, i.Cert, root, name, host+".crt")
+			certtest.Write(t, i.Key, root, name, host+".key")
 		}
 	}
 	swap := func(to string) { // as Kubernetes swaps a mounted folder
@@ -201,17 +202,17 @@ func TestAFolderIsFollowed(t *testing.T) {
 }
 
 func TestRunReadsWhatChanges(t *testing.T) {
-	ca, dir := newAuthority(t), t.TempDir()
-	put := func(i issued) {
-		write(t, i.cert, dir, "a.crt")
-		write(t, i.key, dir, "a.key")
+	ca, dir := certtest.New(t), t.TempDir()
+	put := func(i certtest.Pair) {
+		certtest.Write(t, i.Cert, dir, "a.crt")
+		certtest.Write(t, i.Key, dir, "a.key")
 	}
-	put(ca.issue(time.Hour, "first.example"))
+	put(ca.Issue(time.Hour, "first.example"))
 	c := load(t, edge.CertificateOptions{Folder: dir, ReadEvery: time.Millisecond})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- c.Run(ctx) }()
-	put(ca.issue(time.Hour, "second.example"))
+	put(ca.Issue(time.Hour, "second.example"))
 	require.Eventually(t, func() bool { return served(t, c, "") == "second.example" }, 10*time.Second, time.Millisecond)
 	cancel()
 	require.NoError(t, <-done)

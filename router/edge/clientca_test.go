@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"teal/integration/certtest"
 	"teal/router/edge"
 )
 
@@ -49,15 +50,15 @@ func greets(t *testing.T, config, client *tls.Config) (tls.ConnectionState, erro
 }
 
 func TestClientCertificates(t *testing.T) {
-	ca, others, dir := newAuthority(t), newAuthority(t), t.TempDir()
-	server := ca.issue(time.Hour, "shop.example")
-	write(t, server.cert, dir, "a.crt")
-	write(t, server.key, dir, "a.key")
-	authorities := write(t, ca.pem, dir, "clients.pem")
+	ca, others, dir := certtest.New(t), certtest.New(t), t.TempDir()
+	server := ca.Issue(time.Hour, "shop.example")
+	certtest.Write(t, server.Cert, dir, "a.crt")
+	certtest.Write(t, server.Key, dir, "a.key")
+	authorities := certtest.Write(t, ca.PEM(), dir, "clients.pem")
 	showing := func(certs ...tls.Certificate) *tls.Config {
-		return &tls.Config{ServerName: "shop.example", RootCAs: ca.pool(), NextProtos: []string{"h2"}, Certificates: certs}
+		return &tls.Config{ServerName: "shop.example", RootCAs: ca.Pool(), NextProtos: []string{"h2"}, Certificates: certs}
 	}
-	good, bad := ca.issue(time.Hour, "ours").tls(t), others.issue(time.Hour, "theirs").tls(t)
+	good, bad := ca.Issue(time.Hour, "ours").TLS(t), others.Issue(time.Hour, "theirs").TLS(t)
 
 	for name, want := range map[edge.ClientAuth]struct{ none, good, bad bool }{
 		edge.ClientAuthNone:    {none: true, good: true, bad: true},
@@ -82,22 +83,22 @@ func TestClientCertificates(t *testing.T) {
 }
 
 func TestAuthoritiesForClientsAreReadAgain(t *testing.T) {
-	ca, others, dir := newAuthority(t), newAuthority(t), t.TempDir()
-	server := ca.issue(time.Hour, "shop.example")
-	write(t, server.cert, dir, "a.crt")
-	write(t, server.key, dir, "a.key")
-	authorities := write(t, ca.pem, dir, "clients.pem")
+	ca, others, dir := certtest.New(t), certtest.New(t), t.TempDir()
+	server := ca.Issue(time.Hour, "shop.example")
+	certtest.Write(t, server.Cert, dir, "a.crt")
+	certtest.Write(t, server.Key, dir, "a.key")
+	authorities := certtest.Write(t, ca.PEM(), dir, "clients.pem")
 	c := load(t, edge.CertificateOptions{Folder: dir, ClientAuth: edge.ClientAuthRequire, ClientCA: authorities})
 	config := c.TLSConfig()
 	client := &tls.Config{
-		ServerName: "shop.example", RootCAs: ca.pool(),
-		Certificates:       []tls.Certificate{ca.issue(time.Hour, "ours").tls(t)},
+		ServerName: "shop.example", RootCAs: ca.Pool(),
+		Certificates:       []tls.Certificate{ca.Issue(time.Hour, "ours").TLS(t)},
 		ClientSessionCache: tls.NewLRUClientSessionCache(1),
 	}
 	_, err := greets(t, config, client)
 	require.NoError(t, err)
 
-	write(t, []byte("broken"), authorities)
+	certtest.Write(t, []byte("broken"), authorities)
 	require.Error(t, c.Reload())
 	_, err = greets(t, config, client)
 	require.NoError(t, err, "the last good authorities stay")
@@ -105,7 +106,7 @@ func TestAuthoritiesForClientsAreReadAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, state.DidResume)
 
-	write(t, others.pem, authorities)
+	certtest.Write(t, others.PEM(), authorities)
 	require.NoError(t, c.Reload())
 	_, err = greets(t, config, client)
 	require.Error(t, err, "neither a new handshake nor a resumed session gets in")
@@ -113,11 +114,11 @@ func TestAuthoritiesForClientsAreReadAgain(t *testing.T) {
 }
 
 func TestOldTLSIsRefused(t *testing.T) {
-	ca, dir := newAuthority(t), t.TempDir()
-	server := ca.issue(time.Hour, "shop.example")
-	write(t, server.cert, dir, "a.crt")
-	write(t, server.key, dir, "a.key")
+	ca, dir := certtest.New(t), t.TempDir()
+	server := ca.Issue(time.Hour, "shop.example")
+	certtest.Write(t, server.Cert, dir, "a.crt")
+	certtest.Write(t, server.Key, dir, "a.key")
 	config := load(t, edge.CertificateOptions{Folder: dir}).TLSConfig()
-	_, err := greets(t, config, &tls.Config{ServerName: "shop.example", RootCAs: ca.pool(), MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
+	_, err := greets(t, config, &tls.Config{ServerName: "shop.example", RootCAs: ca.Pool(), MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
 	require.Error(t, err)
 }

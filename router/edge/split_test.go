@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/require"
 
+	"teal/integration/certtest"
 	"teal/router/edge"
 )
 
@@ -41,7 +42,7 @@ func splitting(t *testing.T, change func(*edge.SplitOptions)) (s *edge.Split, ba
 }
 
 func TestSplitByServerName(t *testing.T) {
-	ca := newAuthority(t)
+	ca := certtest.New(t)
 	s, base, stop := splitting(t, nil)
 	polite := edge.NewPolite(s.HTTPS())
 	serveHTTPS(t, ca, polite)
@@ -70,9 +71,9 @@ func TestSplitByServerName(t *testing.T) {
 }
 
 // serveHTTPS answers every request with its protocol and host.
-func serveHTTPS(t *testing.T, ca *authority, l *edge.Polite) {
+func serveHTTPS(t *testing.T, ca *certtest.Authority, l *edge.Polite) {
 	t.Helper()
-	cert := ca.issue(time.Hour, "shop.example").tls(t)
+	cert := ca.Issue(time.Hour, "shop.example").TLS(t)
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = fmt.Fprint(w, r.Proto, " ", r.Host)
@@ -90,10 +91,10 @@ func serveHTTPS(t *testing.T, ca *authority, l *edge.Polite) {
 	})
 }
 
-func get(t *testing.T, ca *authority, to net.Listener) string {
+func get(t *testing.T, ca *certtest.Authority, to net.Listener) string {
 	t.Helper()
 	transport := &http.Transport{
-		TLSClientConfig:   &tls.Config{RootCAs: ca.pool()},
+		TLSClientConfig:   &tls.Config{RootCAs: ca.Pool()},
 		ForceAttemptHTTP2: true,
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, to.Addr().String())
