@@ -35,8 +35,9 @@ func (e *Engine) Build(ctx context.Context, b catalog.BuildSpec, out io.Writer) 
 	if err != nil {
 		return fmt.Errorf("build image %s: the Docker command line is not on this machine's PATH (%w); install it, or build and push the image elsewhere and deploy that", what, err)
 	}
-	cmd := exec.CommandContext(ctx, program, buildArgs(b)...)
-	cmd.Env = e.cliEnv(os.Environ())
+	env, hidden := hideArgs(e.cliEnv(os.Environ()), b.Args)
+	cmd := exec.CommandContext(ctx, program, buildArgs(b, hidden)...)
+	cmd.Env = env
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = buildGrace
@@ -52,8 +53,42 @@ func (e *Engine) Build(ctx context.Context, b catalog.BuildSpec, out io.Writer) 
 	return fmt.Errorf("build image %s on %s: %w", what, e.endpoint, err)
 }
 
-// buildArgs is the command line of a build. Equal specs give equal lines.
-func buildArgs(b catalog.BuildSpec) []string {
+// hideArgs puts build arguments into the environment of the command line, which
+// everybody on this machine can read otherwise, and names those that are there.
+// What the environment has with another value, and what the command line reads
+// for itself, is left out.
+func hideArgs(environ []string, args map[string]string) (env []string, hidden map[string]bool) {
+	has := map[string]string{}
+	for _, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		has[name] = value
+	}
+	env, hidden = slices.Clone(environ), map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(args)) {
+		switch there, known := has[name]; {
+		case known:
+			hidden[name] = there == args[name]
+		case !isRead(name):
+			env, hidden[name] = append(env, name+"="+args[name]), true
+		}
+	}
+	return env, hidden
+}
+
+// isRead tells whether the command line reads a variable for itself.
+func isRead(name string) bool {
+	name = strings.ToUpper(name)
+	for _, begin := range []string{"DOCKER", "BUILDKIT", "BUILDX", "OTEL"} {
+		if strings.HasPrefix(name, begin) {
+			return true
+		}
+	}
+	return strings.HasSuffix(name, "_PROXY")
+}
+
+// buildArgs is the command line of a build. The values of hidden arguments are in
+// its environment. Equal specs give equal lines.
+func buildArgs(b catalog.BuildSpec, hidden map[string]bool) []string {
 	args := []string{"build"}
 	if b.Dockerfile != "" {
 		file := b.Dockerfile
@@ -66,7 +101,11 @@ func buildArgs(b catalog.BuildSpec) []string {
 		args = append(args, "--target", b.Target)
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.Args)) {
-		args = append(args, "--build-arg", name+"="+b.Args[name])
+		arg := name
+		if !hidden[name] {
+			arg += "=" + b.Args[name]
+		}
+		args = append(args, "--build-arg", arg)
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.Labels)) {
 		args = append(args, "--label", name+"="+b.Labels[name])

@@ -13,15 +13,36 @@ import (
 )
 
 func TestBuildArgs(t *testing.T) {
-	require.Equal(t, []string{"build", "--tag", "shop:1", "--", "/src"}, buildArgs(catalog.BuildSpec{Context: "/src", Tags: []string{"shop:1"}}))
+	require.Equal(t, []string{"build", "--tag", "shop:1", "--", "/src"}, buildArgs(catalog.BuildSpec{Context: "/src", Tags: []string{"shop:1"}}, nil))
 	require.Equal(t, []string{
-		"build", "--file", "/src/deep/Recipe", "--target", "small", "--build-arg", "A=1", "--build-arg", "B=",
+		"build", "--file", "/src/deep/Recipe", "--target", "small", "--build-arg", "A=1", "--build-arg", "B=", "--build-arg", "TOKEN",
 		"--label", "k=v w", "--label", "l=", "--tag", "shop:1", "--tag", "shop:2", "--", "/src",
 	}, buildArgs(catalog.BuildSpec{
-		Context: "/src", Dockerfile: "deep/Recipe", Target: "small", Args: map[string]string{"B": "", "A": "1"},
+		Context: "/src", Dockerfile: "deep/Recipe", Target: "small", Args: map[string]string{"B": "", "A": "1", "TOKEN": "secret"},
 		Labels: map[string]string{"l": "", "k": "v w"}, Tags: []string{"shop:1", "shop:2"},
-	}))
-	require.Contains(t, buildArgs(catalog.BuildSpec{Context: "/src", Dockerfile: "/else/Recipe"}), "/else/Recipe")
+	}, map[string]bool{"TOKEN": true}))
+	require.Contains(t, buildArgs(catalog.BuildSpec{Context: "/src", Dockerfile: "/else/Recipe"}, nil), "/else/Recipe")
+}
+
+func TestBuildArgumentsAreHidden(t *testing.T) {
+	environ := []string{"PATH=/bin", "NPM_TOKEN=secret"}
+	env, hidden := hideArgs(environ, map[string]string{
+		"NPM_TOKEN": "secret", "VERSION": "1", "PATH": "/sbin", "HTTP_PROXY": "p", "https_proxy": "p", "DOCKER_HOST": "x", "EMPTY": "",
+	})
+	require.Equal(t, []string{"PATH=/bin", "NPM_TOKEN=secret", "EMPTY=", "VERSION=1"}, env)
+	for _, name := range []string{"NPM_TOKEN", "VERSION", "EMPTY"} {
+		require.True(t, hidden[name], name)
+	}
+	for _, name := range []string{"PATH", "HTTP_PROXY", "https_proxy", "DOCKER_HOST"} {
+		require.False(t, hidden[name], "%s would change what the command line does", name)
+	}
+}
+
+func TestABuildIsToldItsArguments(t *testing.T) {
+	engine := fakeCLI(t, `echo "$@"; echo "token $TOKEN"`)
+	var out bytes.Buffer
+	require.NoError(t, engine.Build(t.Context(), catalog.BuildSpec{Context: "/src", Args: map[string]string{"TOKEN": "secret"}}, &out))
+	require.Equal(t, "build --build-arg TOKEN -- /src\ntoken secret\n", out.String())
 }
 
 // fakeCLI puts a script in the place of Docker's command line.

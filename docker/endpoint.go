@@ -2,11 +2,21 @@ package docker
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"github.com/docker/cli/cli/connhelper"
 	"github.com/docker/docker/client"
+)
+
+// The schemes that endpoints may have, as the Docker CLI has them.
+const (
+	schemeUnix = "unix"
+	schemeTCP  = "tcp"
+	schemeSSH  = "ssh"
 )
 
 // resolveEndpoint is the address to talk to: the one given, else DOCKER_HOST,
@@ -20,29 +30,57 @@ func resolveEndpoint(endpoint string) (string, error) {
 		endpoint = client.DefaultDockerHost
 	}
 	scheme, rest, ok := strings.Cut(endpoint, "://")
-	switch {
-	case !ok || rest == "":
-		return "", fmt.Errorf("%q is not a Docker endpoint; write it like unix:///var/run/docker.sock or tcp://host:2376", endpoint)
-	case scheme == "unix" || scheme == "tcp":
-		return endpoint, nil
-	case scheme == "ssh":
-		return "", fmt.Errorf("Docker endpoint %s: ssh is not supported here; forward the socket first (ssh -NL /tmp/docker.sock:/var/run/docker.sock %s) and use unix:///tmp/docker.sock, or use tcp:// with TLS", endpoint, rest)
+	if !ok || rest == "" {
+		return "", fmt.Errorf("%q is not a Docker endpoint; write it like unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host", endpoint)
 	}
-	return "", fmt.Errorf("Docker endpoint %s: unknown scheme %q; use unix:// or tcp://", endpoint, scheme)
+	switch scheme {
+	case schemeUnix, schemeTCP, schemeSSH:
+		return endpoint, nil
+	}
+	return "", fmt.Errorf("Docker endpoint %s: unknown scheme %q; use unix://, tcp:// or ssh://", endpoint, scheme)
 }
 
 // clientOptions are the SDK's options for an endpoint that resolveEndpoint has
 // accepted.
 func clientOptions(endpoint string) ([]client.Opt, error) {
-	opts := []client.Opt{client.WithVersionFromEnv(), client.WithAPIVersionNegotiation()}
-	if strings.HasPrefix(endpoint, "tcp://") {
-		tls, err := tlsOption()
-		if err != nil {
-			return nil, fmt.Errorf("Docker endpoint %s: %w", endpoint, err)
-		}
-		opts = append(opts, tls...)
+	reach := []client.Opt{client.WithHost(endpoint)}
+	var err error
+	switch scheme, _, _ := strings.Cut(endpoint, "://"); scheme {
+	case schemeTCP:
+		var tls []client.Opt
+		tls, err = tlsOption()
+		reach = append(tls, reach...)
+	case schemeSSH:
+		reach, err = sshOptions(endpoint)
 	}
-	return append(opts, client.WithHost(endpoint)), nil
+	if err != nil {
+		return nil, fmt.Errorf("Docker endpoint %s: %w", endpoint, err)
+	}
+	return append([]client.Opt{client.WithVersionFromEnv(), client.WithAPIVersionNegotiation()}, reach...), nil
+}
+
+// Each connection over SSH is a process and a handshake: more of them are kept,
+// and longer, than the SDK keeps.
+const (
+	sshIdle        = 8
+	sshIdleTimeout = 2 * time.Minute
+)
+
+// sshOptions reach an engine by ssh(1), with the keys, agent and configuration of
+// whoever runs Teal, and by the `docker system dial-stdio` of its host.
+func sshOptions(endpoint string) ([]client.Opt, error) {
+	helper, err := connhelper.GetConnectionHelper(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	return []client.Opt{
+		client.WithHTTPClient(&http.Client{
+			CheckRedirect: client.CheckRedirect,
+			Transport:     &http.Transport{MaxIdleConns: sshIdle, MaxIdleConnsPerHost: sshIdle, IdleConnTimeout: sshIdleTimeout},
+		}),
+		client.WithHost(helper.Host),
+		client.WithDialContext(helper.Dialer), // after the host, which sets its own
+	}, nil
 }
 
 // tlsOption reads DOCKER_CERT_PATH and DOCKER_TLS_VERIFY the way the Docker CLI

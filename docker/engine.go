@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/docker/docker/client"
@@ -12,16 +13,18 @@ import (
 // Engine is one Docker engine. Calls last as long as their context allows: the
 // caller sets the deadlines.
 type Engine struct {
-	endpoint string
-	api      *client.Client
-	text     *http.Client
-	listed   atomic.Int64 // bytes in the last list of all containers
-	memory   memory
+	endpoint   string
+	api        *client.Client
+	text       *http.Client
+	inspectors int          // containers that are looked at at a time
+	listed     atomic.Int64 // bytes in the last list of all containers
+	memory     memory
 }
 
 // New is the engine at an endpoint: unix:///path, tcp://host:port (with TLS when
-// DOCKER_CERT_PATH or DOCKER_TLS_VERIFY is set), or "" for what DOCKER_HOST
-// says. It opens no connection; use Ping to learn whether the engine is there.
+// DOCKER_CERT_PATH or DOCKER_TLS_VERIFY is set), ssh://user@host, which runs
+// ssh(1) here and the Docker CLI there, or "" for what DOCKER_HOST says. It opens
+// no connection; use Ping to learn whether the engine is there.
 func New(endpoint string) (*Engine, error) {
 	endpoint, err := resolveEndpoint(endpoint)
 	if err != nil {
@@ -35,7 +38,11 @@ func New(endpoint string) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("Docker endpoint %s: %w", endpoint, err)
 	}
-	return &Engine{endpoint: endpoint, api: api, text: textClient(api)}, nil
+	e := &Engine{endpoint: endpoint, api: api, text: textClient(api), inspectors: inspectors}
+	if strings.HasPrefix(endpoint, schemeSSH+"://") {
+		e.inspectors = sshInspectors
+	}
+	return e, nil
 }
 
 // Name is the endpoint, for people.

@@ -14,9 +14,13 @@ import (
 	"teal/catalog"
 )
 
-// inspectors is how many containers are looked at at a time: enough to hide the
-// way to a far engine, too few to bother a near one.
-const inspectors = 8
+// How many containers are looked at at a time: enough to hide the way to a far
+// engine, too few to bother a near one. Over SSH each at a time is a connection,
+// and to log in takes longer than many looks.
+const (
+	inspectors    = 8
+	sshInspectors = 2
+)
 
 // Containers lists all containers, running or not. Any error fails the whole
 // list: half a list would read as containers that are gone. While Changes tells
@@ -34,7 +38,7 @@ func (e *Engine) lookAround(ctx context.Context, look *look) ([]catalog.Containe
 	if err != nil {
 		return e.List(ctx, nil) // slowly, or with an error in the SDK's words
 	}
-	return inspectAll(ctx, texts, func(ctx context.Context, text []byte) (catalog.Container, error) {
+	return inspectAll(ctx, e.inspectors, texts, func(ctx context.Context, text []byte) (catalog.Container, error) {
 		var s container.Summary
 		if err := json.Unmarshal(text, &s); err != nil {
 			return catalog.Container{}, e.wrap(err, "read what the list of containers tells")
@@ -62,17 +66,18 @@ func (e *Engine) List(ctx context.Context, labels map[string]string) ([]catalog.
 	if err != nil {
 		return nil, e.wrap(err, "list the containers")
 	}
-	return inspectAll(ctx, found, func(ctx context.Context, s container.Summary) (catalog.Container, error) {
+	return inspectAll(ctx, e.inspectors, found, func(ctx context.Context, s container.Summary) (catalog.Container, error) {
 		return e.inspect(ctx, s.ID)
 	}, nil)
 }
 
 // inspectAll looks at everything that was found and that recall, if there is one,
-// does not answer for. Containers that have vanished are left out.
-func inspectAll[T any](ctx context.Context, found []T, inspect func(context.Context, T) (catalog.Container, error), recall func(T) (catalog.Container, bool)) ([]catalog.Container, error) {
+// does not answer for, so many at a time. Containers that have vanished are left
+// out.
+func inspectAll[T any](ctx context.Context, most int, found []T, inspect func(context.Context, T) (catalog.Container, error), recall func(T) (catalog.Container, bool)) ([]catalog.Container, error) {
 	all := make([]catalog.Container, len(found))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(inspectors)
+	group.SetLimit(most)
 	for i, one := range found {
 		if recall != nil {
 			var ok bool

@@ -36,7 +36,7 @@ var arrows = map[string][]string{
 
 const (
 	consulSDK   = "github.com/hashicorp/consul"
-	dockerSDK   = "github.com/docker/docker"
+	dockerSDK   = "github.com/docker"
 	registrySDK = "github.com/google/go-containerregistry"
 )
 
