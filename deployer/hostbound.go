@@ -75,7 +75,7 @@ func (b boundedHost) List(ctx context.Context, labels map[string]string) ([]cata
 	if err := b.Ping(ctx); err != nil {
 		return nil, err
 	}
-	return within(ctx, hostAct, func(ctx context.Context) ([]catalog.Container, error) { return b.Host.List(ctx, labels) })
+	return attended(ctx, b, hostAct, func(ctx context.Context) ([]catalog.Container, error) { return b.Host.List(ctx, labels) })
 }
 
 func (b boundedHost) Image(ctx context.Context, ref string) (catalog.Image, error) {
@@ -91,23 +91,28 @@ func (b boundedHost) RemoveImage(ctx context.Context, id string) error {
 }
 
 func (b boundedHost) Describe(ctx context.Context, id string) (catalog.ContainerSpec, error) {
-	return within(ctx, hostAct, func(ctx context.Context) (catalog.ContainerSpec, error) { return b.Host.Describe(ctx, id) })
+	return attended(ctx, b, hostAct, func(ctx context.Context) (catalog.ContainerSpec, error) { return b.Host.Describe(ctx, id) })
 }
 
 func (b boundedHost) Logs(ctx context.Context, id string, lines int) (string, error) {
 	return within(ctx, hostGlance, func(ctx context.Context) (string, error) { return b.Host.Logs(ctx, id, lines) })
 }
 
-// Pull gives up much sooner where the host does not even answer a ping meanwhile.
 func (b boundedHost) Pull(ctx context.Context, image string) (string, error) {
-	return within(ctx, hostPull, func(ctx context.Context) (string, error) {
+	return attended(ctx, b, hostPull, func(ctx context.Context) (string, error) { return b.Host.Pull(ctx, image) })
+}
+
+// attended is within for what changes nothing that matters, and may take long: it
+// ends much sooner where the host does not even answer a ping meanwhile.
+func attended[T any](ctx context.Context, b boundedHost, limit time.Duration, do func(context.Context) (T, error)) (T, error) {
+	return within(ctx, limit, func(ctx context.Context) (T, error) {
 		attended, done := b.attend(ctx)
 		defer done()
-		id, err := b.Host.Pull(attended, image)
+		answer, err := do(attended)
 		if err != nil && ctx.Err() == nil && attended.Err() != nil {
 			err = fmt.Errorf("%w: %w", context.Cause(attended), err)
 		}
-		return id, err
+		return answer, err
 	})
 }
 

@@ -61,6 +61,30 @@ func TestAPullEndsWithItsHost(t *testing.T) {
 	}
 }
 
+func (h pullingHost) List(ctx context.Context, _ map[string]string) ([]catalog.Container, error) {
+	return nil, sleep(ctx, h.takes)
+}
+
+// A host that dies while it lists is not waited for as long as a slow one.
+func TestAListEndsWithItsHost(t *testing.T) {
+	for name, c := range map[string]struct {
+		hangs, ends time.Duration
+		says        string
+	}{
+		"on a host that answers":            {time.Hour, hostAct, "no answer within 1m0s"},
+		"on a host that hangs in the midst": {7 * time.Second, 35 * time.Second, "3 pings in a row have failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				_, err := boundedHost{pullingHost{takes: time.Hour, hangs: c.hangs, began: began}}.List(t.Context(), nil)
+				require.ErrorContains(t, err, c.says)
+				require.Equal(t, c.ends, time.Since(began))
+			})
+		})
+	}
+}
+
 func TestAPullEndsWithItsCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
