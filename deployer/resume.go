@@ -21,23 +21,28 @@ func (d *Deployer) Resume(ctx context.Context, req Request) (catalog.Deployment,
 		return catalog.Deployment{}, err
 	}
 	g := &group{Deployer: d, runs: []*run{r}}
-	found, ok, err := d.underWay(ctx, r.spec.Service, r.env.Name)
-	if err != nil {
+	if err := r.standing(ctx); err != nil {
 		return catalog.Deployment{}, err
 	}
-	if !ok {
-		return catalog.Deployment{}, fmt.Errorf("resume %s in %s: %w; see `teal history %s %s`", r.spec.Service, r.env.Name, ErrNothingToResume, r.spec.Service, r.env.Name)
-	}
-	r.record = found
 	ctx, release, err := g.lockAll(ctx)
 	defer release()
 	if err != nil {
-		return found, err
+		return r.record, err
 	}
 	ctx, ended := g.heedAll(ctx)
 	defer ended()
 	err = g.resume(ctx)
 	return r.record, err
+}
+
+// standing finds the deployment that stands still.
+func (r *run) standing(ctx context.Context) error {
+	found, ok, err := r.underWay(ctx, r.spec.Service, r.env.Name)
+	if err == nil && !ok {
+		err = fmt.Errorf("resume %s in %s: %w; see `teal history %s %s`", r.spec.Service, r.env.Name, ErrNothingToResume, r.spec.Service, r.env.Name)
+	}
+	r.record = found
+	return err
 }
 
 // resume decides by the state that the deployment was left in, read again now that
@@ -97,11 +102,8 @@ func (r *run) resumeByEnding(ctx context.Context) error {
 
 func (g *group) resumeApproval(ctx context.Context) error {
 	r := g.runs[0]
-	if digest := r.request.Spec.Digest(); digest != r.record.Spec {
-		return fmt.Errorf("deployment %s was begun with another service file than %s is now; check out commit %s, or deploy again", r.record.ID, r.spec.Path, orNone(r.record.Revision))
-	}
-	if len(r.record.Together) > 0 {
-		return fmt.Errorf("deployment %s goes together with that of %v, whose deployer is gone; deploy them again", r.record.ID, r.record.Together)
+	if err := r.stillItself(); err != nil {
+		return err
 	}
 	if err := r.adopt(ctx); errors.Is(err, catalog.ErrMoved) {
 		return r.fail(ctx, err)
@@ -112,6 +114,18 @@ func (g *group) resumeApproval(ctx context.Context) error {
 		return r.end(ctx, err)
 	}
 	return g.goLive(ctx)
+}
+
+// stillItself is that a deployment which awaited somebody's word can't go on from
+// this file, or alone, or nil.
+func (r *run) stillItself() error {
+	if digest := r.request.Spec.Digest(); digest != r.record.Spec {
+		return fmt.Errorf("deployment %s was begun with another service file than %s is now; check out commit %s, or deploy again", r.record.ID, r.spec.Path, orNone(r.record.Revision))
+	}
+	if len(r.record.Together) > 0 {
+		return fmt.Errorf("deployment %s goes together with that of %v, whose deployer is gone; deploy them again", r.record.ID, r.record.Together)
+	}
+	return nil
 }
 
 // leftAt is the alias as the deployment's flip has left it; its index is 0 when

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -23,11 +24,52 @@ const haltTimeout = 30 * time.Second
 
 // haltFlags are the flags of every command that halts an alias.
 type haltFlags struct {
+	haltOutput
 	wait    bool
 	timeout time.Duration
 }
 
+// haltOutput is how a command that halts or resumes an alias shows what it did, or
+// would do.
+type haltOutput struct{ asJSON, dry bool }
+
+func (o *haltOutput) add(cmd *cobra.Command) {
+	dryRunFlag(cmd, &o.dry)
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "write it as JSON")
+}
+
+// haltDone is what was done to an alias.
+type haltDone struct {
+	Service string `json:"service"`
+	Alias   string `json:"alias"`
+	// Halt is how the alias is halted then; empty when requests go on.
+	Halt catalog.HaltKind `json:"halt"`
+	// Changed tells that it was not so before.
+	Changed bool `json:"changed"`
+	// Quiet tells that no router has a request of it under way.
+	Quiet  bool `json:"quiet"`
+	DryRun bool `json:"dry_run,omitempty"`
+}
+
+// say writes the outcome as JSON; in words the lines were written before.
+func (o haltOutput) say(cmd *cobra.Command, done haltDone) error {
+	if !o.asJSON {
+		return nil
+	}
+	done.DryRun = o.dry
+	return writeJSON(cmd.OutOrStdout(), done)
+}
+
+// progress are the lines in words; with --json nobody reads them.
+func (o haltOutput) progress(cmd *cobra.Command) *progress {
+	if o.asJSON {
+		return newProgress(io.Discard)
+	}
+	return newProgress(cmd.OutOrStdout())
+}
+
 func (f *haltFlags) add(cmd *cobra.Command) {
+	f.haltOutput.add(cmd)
 	cmd.Flags().BoolVar(&f.wait, "wait", true, "wait until every router keeps new requests away and none is under way")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", haltTimeout, "how long to wait for that")
 }
@@ -85,15 +127,17 @@ under way at an instance any more.`,
 		},
 	}
 	f.add(on)
+	o := haltOutput{}
 	off := &cobra.Command{
 		Use:     "off SERVICE ALIAS",
 		Short:   "End it",
 		Example: "  teal maintenance off web production",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return g.resume(cmd, args[0], args[1], catalog.HaltMaintenance)
+			return g.resume(cmd, args[0], args[1], catalog.HaltMaintenance, o)
 		},
 	}
+	o.add(off)
 	cmd.AddCommand(on, off)
 	return cmd
 }
@@ -117,19 +161,25 @@ func (g *globals) halt(cmd *cobra.Command, service, alias string, h catalog.Halt
 		return err
 	}
 	ctx := cmd.Context()
-	if _, err := halted(ctx, store, service, alias); err != nil {
+	now, err := halted(ctx, store, service, alias)
+	if err != nil {
 		return err
+	}
+	out, done := f.progress(cmd), haltDone{Service: service, Alias: alias, Halt: h.Kind, Changed: now != h.Kind}
+	if f.dry {
+		out.line("", "%s of %s would be %s, %s", alias, service, haltWords(h.Kind), isNow(now))
+		return f.say(cmd, done)
 	}
 	h.By, h.At = dev.By(), time.Now().UTC()
 	if err := store.Halt(ctx, service, alias, h); err != nil {
 		return err
 	}
-	out := newProgress(cmd.OutOrStdout())
 	out.line("", "%s of %s is %s", alias, service, haltWords(h.Kind))
-	if !f.wait {
-		return nil
+	if f.wait {
+		err = f.await(ctx, out, store, service, alias, h.Kind)
+		done.Quiet = err == nil
 	}
-	return f.await(ctx, out, store, service, alias, h.Kind)
+	return errors.Join(f.say(cmd, done), err)
 }
 
 // await waits until every living router has halted the alias.
@@ -146,7 +196,7 @@ func (f *haltFlags) await(ctx context.Context, out *progress, store *consul.Stor
 }
 
 // resume ends a halt of one kind.
-func (g *globals) resume(cmd *cobra.Command, service, alias string, kind catalog.HaltKind) error {
+func (g *globals) resume(cmd *cobra.Command, service, alias string, kind catalog.HaltKind, o haltOutput) error {
 	store, err := g.quietStore()
 	if err != nil {
 		return err
@@ -158,17 +208,21 @@ func (g *globals) resume(cmd *cobra.Command, service, alias string, kind catalog
 	if now != "" && now != kind {
 		return fmt.Errorf("%s of %s is %s; `%s` ends it", alias, service, haltWords(now), ender(now, service, alias))
 	}
-	existed, err := store.Resume(cmd.Context(), service, alias)
-	if err != nil {
-		return err
+	out, done := o.progress(cmd), haltDone{Service: service, Alias: alias, Changed: now != ""}
+	if !o.dry {
+		if done.Changed, err = store.Resume(cmd.Context(), service, alias); err != nil {
+			return err
+		}
 	}
-	out := newProgress(cmd.OutOrStdout())
-	if !existed {
+	switch {
+	case !done.Changed:
 		out.line("", "%s of %s is not %s", alias, service, haltWords(kind))
-		return nil
+	case o.dry:
+		out.line("", "%s of %s would go on", alias, service)
+	default:
+		out.line("", "%s of %s goes on", alias, service)
 	}
-	out.line("", "%s of %s goes on", alias, service)
-	return nil
+	return o.say(cmd, done)
 }
 
 // halted tells how an alias is halted now, empty for not at all. It is an error
@@ -192,6 +246,14 @@ func halted(ctx context.Context, store *consul.Store, service, alias string) (ca
 		return "", errors.New("service " + service + " has no aliases yet; deploy it first")
 	}
 	return "", fmt.Errorf("service %s has no alias %q; it has %s", service, alias, strings.Join(names, ", "))
+}
+
+// isNow says how an alias is halted now.
+func isNow(kind catalog.HaltKind) string {
+	if kind == "" {
+		return "takes requests now"
+	}
+	return "is " + haltWords(kind) + " now"
 }
 
 func haltWords(kind catalog.HaltKind) string {

@@ -128,6 +128,34 @@ func TestMaintenanceOnAndOff(t *testing.T) {
 	require.Eventually(t, func() bool { status, _ := s.get(); return status == 200 }, 10*time.Second, 10*time.Millisecond)
 }
 
+func TestHaltsCanBeTriedAndReadByPrograms(t *testing.T) {
+	s := newShop(t)
+	says := func(line, want string) {
+		t.Helper()
+		code, said := s.teal(line)
+		require.Equal(t, exitDone, code, said)
+		if strings.HasPrefix(want, "{") {
+			require.JSONEq(t, want, said)
+		} else {
+			require.Contains(t, said, want)
+		}
+	}
+	says("pause web production --dry-run", "production of web would be paused, takes requests now")
+	says("maintenance on web production --dry-run --json",
+		`{"service": "web", "alias": "production", "halt": "maintenance", "changed": true, "quiet": false, "dry_run": true}`)
+	says("resume web production --dry-run", "production of web is not paused")
+	status, _ := s.get()
+	require.Equal(t, 200, status, "nothing was done")
+
+	says("pause web production --json", `{"service": "web", "alias": "production", "halt": "pause", "changed": true, "quiet": true}`)
+	says("pause web production --dry-run", "would be paused, is paused now")
+	says("resume web production --dry-run", "production of web would go on")
+	says("resume web production --dry-run --json",
+		`{"service": "web", "alias": "production", "halt": "", "changed": true, "quiet": false, "dry_run": true}`)
+	says("resume web production --json", `{"service": "web", "alias": "production", "halt": "", "changed": true, "quiet": false}`)
+	says("maintenance off web production --json", `{"service": "web", "alias": "production", "halt": "", "changed": false, "quiet": false}`)
+}
+
 func TestWhatCantBeHaltedIsASentence(t *testing.T) {
 	s := newShop(t)
 	for line, want := range map[string]string{

@@ -24,7 +24,7 @@ type initFlags struct {
 }
 
 func initCommand() *cobra.Command {
-	f := initFlags{}
+	f, asJSON := initFlags{}, false
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a service file to begin with",
@@ -43,6 +43,9 @@ writes teal.yaml, otherwise compose.yaml, or whatever --file names.`,
 				return err
 			}
 			out := cmd.OutOrStdout()
+			if asJSON {
+				return writeJSON(out, drafted{f.file, append([]string{}, draft.LeftOut...)})
+			}
 			for _, l := range draft.LeftOut {
 				fmt.Fprintf(out, "left out: %s\n", l)
 			}
@@ -57,8 +60,15 @@ writes teal.yaml, otherwise compose.yaml, or whatever --file names.`,
 	cmd.Flags().IntVar(&f.draft.Port, "port", 0, "where it listens in its container (default its first port, of an image 8080)")
 	cmd.Flags().StringVar(&f.draft.Environment, "environment", catalog.DefaultAlias, "where it is deployed to")
 	cmd.Flags().StringVar(&f.draft.Host, "host", "", "the Docker engine there (default unix:///var/run/docker.sock)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write what was done as JSON")
 	cmd.MarkFlagsMutuallyExclusive("compose", "image")
 	return cmd
+}
+
+// drafted is what `teal init` did.
+type drafted struct {
+	File    string   `json:"file"`
+	LeftOut []string `json:"left_out"`
 }
 
 // read drafts the file and decides where it goes.

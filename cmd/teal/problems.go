@@ -5,11 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"teal/catalog"
 	"teal/registrator"
 )
 
 func problemsCommand() *cobra.Command {
 	var address string
+	asJSON := false
 	cmd := &cobra.Command{
 		Use:   "problems",
 		Short: "Show which containers of a host are not registered as they ask, and why",
@@ -23,6 +25,9 @@ way, and with 1 when the registrator can't tell.`,
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), append([]catalog.Problem{}, problems...))
+			}
 			for _, p := range problems {
 				fmt.Fprintln(cmd.OutOrStdout(), p)
 			}
@@ -33,5 +38,6 @@ way, and with 1 when the registrator can't tell.`,
 		},
 	}
 	cmd.Flags().StringVar(&address, "address", registratorAddress, "where the registrator listens")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write them as JSON")
 	return cmd
 }

@@ -12,6 +12,7 @@ import (
 
 func resumeCommand(g *globals) *cobra.Command {
 	d := &deploying{globals: g}
+	dry := false
 	cmd := &cobra.Command{
 		Use:   "resume [SERVICE ALIAS]",
 		Short: "Go on with a deployment that stands still, or with the requests that teal pause holds",
@@ -32,7 +33,7 @@ With a service and an alias: with the requests that teal pause holds.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 2 {
-				return g.resume(cmd, args[0], args[1], catalog.HaltPause)
+				return g.resume(cmd, args[0], args[1], catalog.HaltPause, haltOutput{asJSON: d.out.asJSON, dry: dry})
 			}
 			s, err := d.only(cmd)
 			if err != nil {
@@ -41,6 +42,9 @@ With a service and an alias: with the requests that teal pause holds.`,
 			environment, err := chooseEnvironment(s.spec, d.environment)
 			if err != nil {
 				return err
+			}
+			if dry {
+				return d.wouldResume(cmd, d.request(s, environment))
 			}
 			return d.show(cmd, func(ctx context.Context, dep *deployer.Deployer) ([]catalog.Deployment, error) {
 				record, err := dep.Resume(ctx, d.request(s, environment))
@@ -51,5 +55,31 @@ With a service and an alias: with the requests that teal pause holds.`,
 	cmd.Flags().StringArrayVarP(&d.files, "file", "f", []string{serviceFile}, "the service file")
 	d.waitFlags(cmd)
 	d.environmentFlag(cmd)
+	dryRunFlag(cmd, &dry)
 	return cmd
+}
+
+// resumeWords say what a resume would do.
+var resumeWords = map[deployer.ResumeAct]string{
+	deployer.ResumeGoesLive: "is approved and would go live",
+	deployer.ResumeWaits:    "awaits somebody's word and would stay as it is",
+	deployer.ResumeFinishes: "is live and would be finished",
+	deployer.ResumePutsBack: "would be put back",
+}
+
+// wouldResume says what resume would do.
+func (d *deploying) wouldResume(cmd *cobra.Command, req deployer.Request) error {
+	dep, err := d.deployer(nil)
+	if err != nil {
+		return err
+	}
+	would, err := dep.WouldResume(cmd.Context(), req)
+	if err != nil {
+		return err
+	}
+	if d.out.asJSON {
+		return writeJSON(cmd.OutOrStdout(), would)
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "deployment %s of release %s, which is %s, %s\n", would.Deployment, would.Release, would.State, resumeWords[would.Would])
+	return err
 }
