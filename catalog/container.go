@@ -35,6 +35,8 @@ type Container struct {
 	Created      time.Time
 	Started      time.Time // the present run, or the last
 	StopSignal   int       // that asks it to end; 0 for SIGTERM
+	// StopGrace is how long it may take to end by itself; 0 for the engine's usual.
+	StopGrace time.Duration
 }
 
 // Port is one port of a container.

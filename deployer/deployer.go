@@ -18,12 +18,12 @@ import (
 // rest has defaults.
 type Options struct {
 	Store    Store
-	Connect  func(endpoint string) (Host, error)
-	Fleet    Fleet            // nil: routers are asked nothing
-	Registry Registry         // nil: images are what the hosts have under their names
-	Now      func() time.Time // time.Now
-	Progress func(Event)      // called one event at a time
-	By       string           // user@host, for the records
+	Connect  func(endpoint string) (Host, error) // called once for each endpoint
+	Fleet    Fleet                               // nil: routers are asked nothing
+	Registry Registry                            // nil: images are what the hosts have under their names
+	Now      func() time.Time                    // time.Now
+	Progress func(Event)                         // called one event at a time
+	By       string                              // user@host, for the records
 	Logger   hclog.Logger
 	// Poll is the pause between two looks at Consul while something is waited
 	// for; DefaultPoll when 0.
@@ -65,11 +65,13 @@ const (
 	logLines           = 25
 )
 
-// Deployer deploys, goes back, flips and tells how things stand. It keeps no
-// state between calls and is safe for concurrent use.
+// Deployer deploys, goes back, flips and tells how things stand. It keeps nothing
+// between calls but the hosts that it has connected to, and is safe for concurrent
+// use.
 type Deployer struct {
 	opt     Options
 	telling *sync.Mutex
+	hosts   *connections
 }
 
 // New makes a Deployer.
@@ -98,7 +100,7 @@ func New(opt Options) *Deployer {
 	if opt.Environ == nil {
 		opt.Environ = os.Environ()
 	}
-	return &Deployer{opt: opt, telling: &sync.Mutex{}}
+	return &Deployer{opt: opt, telling: &sync.Mutex{}, hosts: &connections{}}
 }
 
 // host is a connected host and where it was connected to.
@@ -110,7 +112,7 @@ type host struct {
 func (d *Deployer) connect(endpoints []string) ([]host, error) {
 	hosts := make([]host, 0, len(endpoints))
 	for _, endpoint := range endpoints {
-		h, err := d.opt.Connect(endpoint)
+		h, err := d.hosts.at(endpoint, d.opt.Connect)
 		if err != nil {
 			return nil, fmt.Errorf("connect to host %s: %w", endpoint, err)
 		}

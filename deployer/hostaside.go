@@ -26,7 +26,7 @@ func (p *hostPlatform) putAside(ctx context.Context, w work, h host, l leftovers
 		}
 	}
 	return eachPart(ctx, l.keep, func(ctx context.Context, c catalog.Container) error {
-		if err := stopOne(ctx, h, c, w.grace(c)); err != nil {
+		if err := stopOne(ctx, h, c); err != nil {
 			return err
 		}
 		if !isAside(c) {

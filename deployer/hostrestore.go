@@ -7,12 +7,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
-	"teal/deployer/servicefile"
 )
 
 // holds looks at all hosts. What was created and never started serves nobody.
@@ -143,6 +141,6 @@ func (p *hostPlatform) rest(ctx context.Context, service string, t catalog.Targe
 		if err != nil {
 			return err
 		}
-		return stopParts(ctx, h, cs, func(catalog.Container) time.Duration { return servicefile.DefaultStopGrace })
+		return stopParts(ctx, h, cs)
 	})
 }

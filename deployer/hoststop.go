@@ -1,9 +1,9 @@
 package deployer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,12 +12,13 @@ import (
 )
 
 // stopParts stops containers, as eachPart goes through them.
-func stopParts(ctx context.Context, h host, cs []catalog.Container, grace func(catalog.Container) time.Duration) error {
-	return eachPart(ctx, cs, func(ctx context.Context, c catalog.Container) error { return stopOne(ctx, h, c, grace(c)) })
+func stopParts(ctx context.Context, h host, cs []catalog.Container) error {
+	return eachPart(ctx, cs, func(ctx context.Context, c catalog.Container) error { return stopOne(ctx, h, c) })
 }
 
-func stopOne(ctx context.Context, h host, c catalog.Container, grace time.Duration) error {
-	if err := h.Stop(ctx, c.ID, grace); err != nil {
+// stopOne stops a container, which may take as long as was said when it was made.
+func stopOne(ctx context.Context, h host, c catalog.Container) error {
+	if err := h.Stop(ctx, c.ID, cmp.Or(c.StopGrace, servicefile.DefaultStopGrace)); err != nil {
 		return fmt.Errorf("stop %s: %w", c.Name, err)
 	}
 	return nil
@@ -44,20 +45,9 @@ func eachPart(ctx context.Context, cs []catalog.Container, do func(context.Conte
 	return nil
 }
 
-// grace is how long a container of the target may take to end: what the file
-// says of its part now, as the one it was started from is not at hand.
-func (w work) grace(c catalog.Container) time.Duration {
-	for _, part := range w.spec.Parts {
-		if part.Name == c.Labels[catalog.LabelPart] && part.StopGrace > 0 {
-			return part.StopGrace
-		}
-	}
-	return servicefile.DefaultStopGrace
-}
-
 // discard stops and removes a container.
 func discard(ctx context.Context, h host, c catalog.Container) error {
-	if err := stopOne(ctx, h, c, servicefile.DefaultStopGrace); err != nil {
+	if err := stopOne(ctx, h, c); err != nil {
 		return err
 	}
 	if err := h.Remove(ctx, c.ID); err != nil {

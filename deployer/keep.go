@@ -46,8 +46,8 @@ func worthKeeping(record catalog.Deployment, c catalog.Container) bool {
 // keep makes a container one of a kept release.
 func keep(ctx context.Context, h host, c catalog.Container) error {
 	if c.Running { // somebody has started it meanwhile
-		if err := h.Stop(ctx, c.ID, servicefile.DefaultStopGrace); err != nil {
-			return fmt.Errorf("stop %s: %w", c.Name, err)
+		if err := stopOne(ctx, h, c); err != nil {
+			return err
 		}
 	}
 	name := plannedName(c) + keptMark + c.Labels[catalog.LabelDeployment]

@@ -19,9 +19,9 @@ type patientStore struct {
 
 // patiently is the deployer for work that is under way.
 func (d *Deployer) patiently() *Deployer {
-	opt := d.opt
-	opt.Store = patientStore{opt.Store, opt.Insist, opt.Poll}
-	return &Deployer{opt: opt, telling: d.telling}
+	patient := *d
+	patient.opt.Store = patientStore{d.opt.Store, d.opt.Insist, d.opt.Poll}
+	return &patient
 }
 
 // insist does something until it is done or refused, or the time is over.

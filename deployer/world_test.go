@@ -56,6 +56,7 @@ type world struct {
 	port        int             // of all instances; 0 for 80
 	created     int
 	stops       int
+	graces      map[string]time.Duration // that running containers were stopped with, by id
 	wrote       []catalog.DeploymentState
 
 	// asked is called when somebody asks for a decision, which goes on all the time
@@ -684,7 +685,7 @@ func (e engine) Create(ctx context.Context, spec catalog.ContainerSpec) (string,
 	}
 	e.created++
 	c := &catalog.Container{
-		ID: fmt.Sprintf("%s-%d", e.name, e.created), Name: spec.Name, Image: spec.Image, Labels: maps.Clone(spec.Labels),
+		ID: fmt.Sprintf("%s-%d", e.name, e.created), Name: spec.Name, Image: spec.Image, Labels: maps.Clone(spec.Labels), StopGrace: spec.StopGrace,
 		Created: time.Unix(int64(e.created), 0),
 	}
 	e.containers[e.name] = append(e.containers[e.name], c)
@@ -735,6 +736,10 @@ func (e engine) Stop(ctx context.Context, id string, grace time.Duration) error 
 	return e.with(id, func(c *catalog.Container) {
 		if c.Running {
 			e.stops++
+			if e.graces == nil {
+				e.graces = map[string]time.Duration{}
+			}
+			e.graces[c.ID] = grace
 		}
 		c.Running = false
 	})

@@ -84,20 +84,20 @@ func sshOptions(endpoint string) ([]client.Opt, error) {
 }
 
 // tlsOption reads DOCKER_CERT_PATH and DOCKER_TLS_VERIFY the way the Docker CLI
-// does: asked to verify without a path, it takes the certificates of ~/.docker.
+// does: asked to verify without a path, it takes the certificates of ~/.docker. An
+// engine that certificates are there for is always verified.
 func tlsOption() ([]client.Opt, error) {
 	dir := os.Getenv(client.EnvOverrideCertPath)
-	if dir == "" && os.Getenv(client.EnvTLSVerify) == "" {
-		return nil, nil
+	if dir == "" {
+		if os.Getenv(client.EnvTLSVerify) == "" {
+			return nil, nil
+		}
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, fmt.Errorf("find the TLS certificates: %w; set %s", err, client.EnvOverrideCertPath)
+		}
+		dir = filepath.Join(home, ".docker")
 	}
-	if dir != "" {
-		return []client.Opt{client.WithTLSClientConfigFromEnv()}, nil
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return nil, fmt.Errorf("find the TLS certificates: %w; set %s", err, client.EnvOverrideCertPath)
-	}
-	dir = filepath.Join(home, ".docker")
 	return []client.Opt{client.WithTLSClientConfig(
 		filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))}, nil
 }

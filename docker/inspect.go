@@ -25,6 +25,9 @@ func containerOf(in container.InspectResponse) catalog.Container {
 	if in.Config != nil {
 		c.Image, c.Labels, c.Env = in.Config.Image, in.Config.Labels, envOf(in.Config.Env)
 		c.StopSignal = signalNumber(in.Config.StopSignal)
+		if in.Config.StopTimeout != nil {
+			c.StopGrace = time.Duration(*in.Config.StopTimeout) * time.Second
+		}
 	}
 	if in.NetworkSettings != nil {
 		c.Networks = networksOf(in.NetworkSettings.Networks)

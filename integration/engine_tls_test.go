@@ -57,9 +57,16 @@ func TestDockerOverTLS(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, refused.Close()) })
 	require.ErrorContains(t, refused.Ping(t.Context()), "certificate")
 
+	// The engine is verified too, asked for or not.
+	certtest.Write(t, certtest.New(t).PEM(), others, "ca.pem")
+	t.Setenv("DOCKER_TLS_VERIFY", "")
+	misled, err := docker.New(endpoint)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, misled.Close()) })
+	require.ErrorContains(t, misled.Ping(t.Context()), "unknown authority")
+
 	// Nor is one that comes without TLS told why in riddles.
 	t.Setenv("DOCKER_CERT_PATH", "")
-	t.Setenv("DOCKER_TLS_VERIFY", "")
 	plain, err := docker.New(endpoint)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, plain.Close()) })

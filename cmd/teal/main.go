@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	_ "golang.org/x/crypto/x509roots/fallback" // an image of this program alone has no authorities
 
 	"teal/catalog"
 	"teal/deployer"

@@ -45,7 +45,7 @@ func (p *process) container() catalog.Container {
 	c := catalog.Container{
 		ID: p.id, Name: p.name, Image: p.spec.Image, ImageID: p.digest,
 		Labels: maps.Clone(p.spec.Labels), Env: withPorts(p.env, p.ports),
-		Ports: p.publishedPorts(), Running: p.running, ExitCode: p.exit, Created: p.created, Started: p.started,
+		Ports: p.publishedPorts(), Running: p.running, ExitCode: p.exit, Created: p.created, Started: p.started, StopGrace: p.spec.StopGrace,
 	}
 	for _, name := range p.networks() {
 		c.Networks = append(c.Networks, catalog.Network{Name: name})
