@@ -100,6 +100,10 @@ func (r *run) evidence(ctx context.Context, f *Failure) {
 		now := read(service, r.record.Target, r.record.Release, nil)
 		f.Checks = failedChecks(now.others)
 		fillOutputs(ctx, f.Checks, now.others, r.spec.Check)
+		if f.Stage != catalog.Starting { // by then all of them are registered
+			there, _ := r.platform.containers(ctx, r.work()) // of a host that is not seen nothing is said
+			f.Unregistered = unregistered(there, service, r.record.Target)
+		}
 	}
 	if errors.Is(f.Err, catalog.ErrMoved) || errors.Is(f.Err, errAborted) {
 		return // the containers were well

@@ -20,6 +20,8 @@ type Failure struct {
 	Reason     string // a sentence
 	Logs       []ContainerLog
 	Checks     []FailedCheck
+	// Unregistered are containers whose instances never came.
+	Unregistered []Unregistered
 	// Leftover is why not everything could be put back; nil when all was.
 	Leftover error
 	Err      error // what happened; wraps catalog's errors where one applies
@@ -33,7 +35,7 @@ type ContainerLog struct {
 	Lines     string
 }
 
-// FailedCheck is a check that did not pass, or an instance that never came.
+// FailedCheck is a check that did not pass.
 type FailedCheck struct {
 	Instance string
 	Node     string
@@ -59,6 +61,9 @@ func (f *Failure) Details() string {
 	var all []string
 	for _, c := range f.Checks {
 		all = append(all, c.paragraph())
+	}
+	for _, u := range f.Unregistered {
+		all = append(all, Printable(u.String()))
 	}
 	for _, l := range f.Logs {
 		all = append(all, l.paragraph())

@@ -28,7 +28,7 @@ var ErrNotVerified = errors.New("it is not as it should be")
 
 // Verify looks whether what is live in an environment does what the service file
 // asks for: every instance passes, all routers have the last flip, no container is
-// missing or another one, and the smoke tests and the test command pass at the
+// missing, another one, or unknown to Consul, and the smoke tests and the test command pass at the
 // stable URI, as users meet it. It changes nothing. Problems are in the answer and
 // make an error that wraps ErrNotVerified.
 func (d *Deployer) Verify(ctx context.Context, spec *servicefile.Spec, environment string) (Verified, error) {
@@ -36,20 +36,23 @@ func (d *Deployer) Verify(ctx context.Context, spec *servicefile.Spec, environme
 	if err != nil {
 		return Verified{}, err
 	}
-	status, err := d.Status(ctx, spec.Service)
-	if err != nil {
-		return Verified{}, err
-	}
 	s, err := d.opt.Store.Service(ctx, spec.Service)
 	if err != nil {
 		return Verified{}, fmt.Errorf("read service %s: %w", spec.Service, err)
+	}
+	routers, err := d.opt.Store.Routers(ctx)
+	if err != nil {
+		return Verified{}, fmt.Errorf("read the routers: %w", err)
 	}
 	v := verification{
 		run:      &run{Deployer: d, spec: spec.In(env), env: env, service: s},
 		Verified: Verified{Service: spec.Service, Environment: environment, Problems: []string{}},
 	}
 	v.live(s)
-	v.standing(status)
+	v.routed(describeService(s, routers).Routers)
+	if err := v.standing(ctx); err != nil {
+		return v.Verified, err
+	}
 	if len(v.Problems) == 0 {
 		v.ask(ctx)
 	}
@@ -89,26 +92,50 @@ func (v *verification) live(s *catalog.Service) {
 	}
 }
 
-// standing looks at the routers and the hosts.
-func (v *verification) standing(status Status) {
-	for _, router := range status.Routers {
+// routed looks at the routers.
+func (v *verification) routed(routers []RouterStatus) {
+	for _, router := range routers {
 		if router.Current {
 			v.Routers++
 		} else {
 			v.problem("router %s has not applied the last flip", router.ID)
 		}
 	}
-	if len(status.Routers) == 0 {
+	if len(routers) == 0 {
 		v.problem("no router is running, so nobody gets the service")
 	}
-	for _, drift := range status.Drift {
-		if drift.Target == v.Target {
+}
+
+// standing looks at the hosts that the live release was brought to, less those that
+// were left out then, and at no others: they are none of its own.
+func (v *verification) standing(ctx context.Context) error {
+	all, err := v.opt.Store.Deployments(ctx, v.spec.Service, v.Environment)
+	if err != nil {
+		return fmt.Errorf("read the deployments of %s to %s: %w", v.spec.Service, v.Environment, err)
+	}
+	record, known := bringer(v.service, all, v.Target)
+	if !known || v.Target.IsZero() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
+	defer cancel()
+	var there []placed
+	for _, one := range v.survey(ctx, record.Hosts, v.spec.Service, v.Environment) {
+		if one.Err != nil {
+			v.problem("%s", one.Err)
+			continue
+		}
+		for _, drift := range driftOn(record, v.Target, true, one) {
 			v.problem("%s", drift)
 		}
+		for _, c := range one.of(v.Target) {
+			there = append(there, placed{c, one.Endpoint})
+		}
 	}
-	for _, unseen := range status.Unseen {
-		v.problem("%s", unseen)
+	for _, missing := range unregistered(there, v.service, v.Target) {
+		v.problem("%s", missing)
 	}
+	return nil
 }
 
 // ask holds what is live to the smoke tests and the test command, at the URI that

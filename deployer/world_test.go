@@ -53,6 +53,7 @@ type world struct {
 	inFlight    map[catalog.Target]int
 	deaf        map[string]bool // hosts that do not answer
 	blind       map[string]bool // routers that know of no instance
+	unseen      map[string]bool // hosts whose registrator is away
 	port        int             // of all instances; 0 for 80
 	created     int
 	stops       int
@@ -194,7 +195,7 @@ func (w *world) instances() []catalog.Instance {
 	var all []catalog.Instance
 	for _, host := range slices.Sorted(maps.Keys(w.containers)) {
 		for _, c := range w.containers[host] {
-			if !c.Running || c.Labels[catalog.ServiceName] == "" {
+			if !c.Running || c.Labels[catalog.ServiceName] == "" || w.unseen[host] {
 				continue
 			}
 			i := catalog.Instance{

@@ -39,9 +39,11 @@ type jsonFailure struct {
 	Untouched  bool                    `json:"untouched"` // who was live still is
 	Reason     string                  `json:"reason"`
 	Checks     []jsonCheck             `json:"checks,omitempty"`
-	Logs       []jsonLog               `json:"logs,omitempty"`
-	Leftover   string                  `json:"leftover,omitempty"` // what could not be put back
-	Next       string                  `json:"next,omitempty"`
+	// Unregistered are the containers that take requests and that Consul does not know.
+	Unregistered []jsonContainer `json:"unregistered,omitempty"`
+	Logs         []jsonLog       `json:"logs,omitempty"`
+	Leftover     string          `json:"leftover,omitempty"` // what could not be put back
+	Next         string          `json:"next,omitempty"`
 }
 
 type jsonCheck struct {
@@ -50,6 +52,11 @@ type jsonCheck struct {
 	Check    string         `json:"check"`
 	Status   catalog.Health `json:"status"`
 	Output   string         `json:"output"`
+}
+
+type jsonContainer struct {
+	Host      string `json:"host"`
+	Container string `json:"container"`
 }
 
 type jsonLog struct {
@@ -129,6 +136,9 @@ func jsonFailureOf(f *deployer.Failure) *jsonFailure {
 	}
 	for _, c := range f.Checks {
 		j.Checks = append(j.Checks, jsonCheck{c.Instance, c.Node, c.Check, c.Status, deployer.Printable(c.Output)})
+	}
+	for _, u := range f.Unregistered {
+		j.Unregistered = append(j.Unregistered, jsonContainer(u))
 	}
 	for _, l := range f.Logs {
 		j.Logs = append(j.Logs, jsonLog{l.Host, l.Container, l.State, deployer.Printable(l.Lines)})
