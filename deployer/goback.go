@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +17,7 @@ import (
 type RollbackRequest struct {
 	Service     string
 	Environment string
-	Release     string // empty for the standby's
+	Release     string // empty for the standby's, or for the one before a repetition
 	Force       bool   // even after a task that can't be taken back
 	// WaitLock is how long to wait for somebody's deployment to end, where a kept
 	// release has to be started; 0 for not at all.
@@ -24,21 +25,26 @@ type RollbackRequest struct {
 }
 
 // RollbackTo goes back to a release: at once to that of the standby, as Rollback
-// does, or to an earlier one that the hosts have kept. That one is made again in
+// does, or to an earlier one that the hosts have kept. Where the very same was
+// deployed twice, the standby is nothing to go back to, and the one before is meant.
+// One that is kept is made again in
 // the offline colour from what its containers were made from, on the hosts that
 // have it, and goes the way of a deployment, with its lock, its checks and its
 // record, but for pulling, gates and tasks. catalog.ErrLocked tells that somebody
 // is deploying; whatever else keeps it from going back is a *Failure with the
 // outcome catalog.RollbackFailed.
 func (d *Deployer) RollbackTo(ctx context.Context, req RollbackRequest) (Flipped, error) {
-	if req.Release == "" {
-		return d.Rollback(ctx, req.Service, req.Environment, req.Force)
-	}
 	s, err := d.opt.Store.Service(ctx, req.Service)
 	if err != nil {
 		return Flipped{}, fmt.Errorf("read service %s: %w", req.Service, err)
 	}
 	alias, standby, err := chooseStandby(s, req.Environment)
+	if req.Release == "" {
+		if req.Release = d.beforeRepetition(ctx, s, alias, standby); req.Release == "" {
+			return d.Rollback(ctx, req.Service, req.Environment, req.Force)
+		}
+		d.tell(Event{Kind: Note, Service: s.Name, Text: fmt.Sprintf("%s holds the very release that is live, as it was deployed twice; going back to %s", standby, req.Release)})
+	}
 	if live, ok := alias.Value.Single(); ok && s.Releases[live].ID == req.Release {
 		return Flipped{
 			Service: s.Name, Alias: alias.Name, From: alias.Value, To: alias.Value, Release: req.Release, Index: alias.Index, DryRun: d.opt.DryRun,
@@ -245,4 +251,45 @@ func notGoneBack(err error) error {
 		f.Outcome = catalog.RollbackFailed
 	}
 	return err
+}
+
+// beforeRepetition is the release to go back to where the standby holds what is
+// live; empty where it holds something else, or where there is no other.
+func (d *Deployer) beforeRepetition(ctx context.Context, s *catalog.Service, alias catalog.Alias, standby catalog.Target) string {
+	live, ok := alias.Value.Single()
+	if !ok {
+		return ""
+	}
+	all, err := d.opt.Store.Deployments(ctx, s.Name, alias.Name)
+	if err != nil {
+		return "" // going back to the standby needs no records
+	}
+	return releaseBefore(all, s.Releases[live].Deployment, s.Releases[standby].Deployment)
+}
+
+// releaseBefore is the newest release that differs from what two deployments
+// brought, if they brought the same; else empty. It is pure.
+func releaseBefore(all []catalog.Deployment, live, standby string) string {
+	of := func(id string) catalog.Deployment {
+		n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == id })
+		if n < 0 {
+			return catalog.Deployment{}
+		}
+		return all[n]
+	}
+	now := of(live)
+	if !sameBrought(now, of(standby)) {
+		return ""
+	}
+	for _, d := range slices.Backward(all) {
+		if d.State == catalog.Succeeded && d.ID < live && d.Release != now.Release {
+			return d.Release
+		}
+	}
+	return ""
+}
+
+// sameBrought tells whether two deployments are known to have brought the same.
+func sameBrought(a, b catalog.Deployment) bool {
+	return a.ID != "" && b.ID != "" && a.Spec != "" && a.Spec == b.Spec && a.Release == b.Release && maps.Equal(a.Images, b.Images)
 }

@@ -369,3 +369,28 @@ func TestPruneImages(t *testing.T) {
 
 	require.Empty(t, w.prune(t, deployer.PruneRequest{Images: true, Keep: 3}).Images, "once more")
 }
+
+// A job that is run again deploys the same twice. Going back means the release
+// before it then, not its repetition.
+func TestRollbackGoesBehindARepetition(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.many(t, "r1", "r2")
+	w.deploy(t, "r2")
+	done := w.backTo(t, "")
+	require.Equal(t, "r1", done.Release)
+	require.Equal(t, "green-production", w.alias("production"))
+
+	w = newWorld()
+	w.many(t, "r1", "r2")
+	again := request("good", "r2")
+	again.Spec.Description = "with other words"
+	_, err := w.deployer().Deploy(t.Context(), again)
+	require.NoError(t, err)
+	require.Equal(t, "r2", w.backTo(t, "").Release, "what differs is no repetition")
+
+	w = newWorld()
+	w.deploy(t, "r1")
+	w.deploy(t, "r1")
+	require.Equal(t, "r1", w.backTo(t, "").Release, "there is no other")
+}
