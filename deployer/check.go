@@ -15,6 +15,7 @@ import (
 type reading struct {
 	passing []catalog.Instance
 	others  []catalog.Instance // of the same release, but not passing
+	ailing  []placed           // linked containers whose HEALTHCHECK does not pass
 }
 
 // read picks the instances of a release in a target. It is pure. Where mine is
@@ -44,11 +45,32 @@ func isOneOf(i catalog.Instance, mine []catalog.Container) bool {
 	})
 }
 
-// complete tells whether all of want instances pass and none is left behind.
-func (n reading) complete(want int) bool { return len(n.passing) == want && len(n.others) == 0 }
+// complete tells whether all of want instances pass, none is left behind, and what
+// they are linked to is well.
+func (n reading) complete(want int) bool {
+	return len(n.passing) == want && len(n.others) == 0 && len(n.ailing) == 0
+}
 
-// check waits until every new instance passes, and has done so for the settle
-// time without a break. A container that exits ends the wait.
+// words say how the release does.
+func (n reading) words(want int, release string) string {
+	text := fmt.Sprintf("%d of %d instances of release %s pass their checks", len(n.passing), want, release)
+	for _, c := range n.ailing {
+		text += fmt.Sprintf("; %s on %s is %s", c.Name, c.place, c.Health)
+	}
+	return text
+}
+
+// ailing are the linked containers that run and are not healthy. Those that take
+// requests are told by their instances. It is pure.
+func ailing(there []placed) []placed {
+	all := slices.DeleteFunc(slices.Clone(there), func(c placed) bool { return isRegistered(c.Container) || !isAiling(c.Container) })
+	slices.SortFunc(all, func(a, b placed) int { return slices.Compare([]string{a.place, a.Name}, []string{b.place, b.Name}) })
+	return all
+}
+
+// check waits until every new instance passes and no linked container is unhealthy,
+// and this for the settle time without a break. A container that exits ends the
+// wait.
 func (r *run) check(ctx context.Context) error {
 	return r.awaitPassing(ctx, r.spec.Settle, func() int { return r.platform.instances(r.work()) })
 }
@@ -80,7 +102,7 @@ func (r *run) awaitPassing(ctx context.Context, settle time.Duration, shall func
 		case !now.complete(want):
 			since = time.Time{}
 			if at.Sub(started) > r.spec.Timeout {
-				return r.tooLate(len(now.passing), want)
+				return r.tooLate(now, want)
 			}
 		case since.IsZero():
 			since = at
@@ -101,8 +123,8 @@ func (r *run) awaitPassing(ctx context.Context, settle time.Duration, shall func
 	}
 }
 
-func (r *run) tooLate(passing, want int) error {
-	err := fmt.Errorf("after %s, %d of %d instances of release %s pass their checks", r.spec.Timeout, passing, want, r.record.Release)
+func (r *run) tooLate(now reading, want int) error {
+	err := fmt.Errorf("after %s, %s", r.spec.Timeout, now.words(want, r.record.Release))
 	if r.trouble != nil {
 		return fmt.Errorf("%w; %w", err, r.trouble)
 	}
@@ -131,6 +153,7 @@ func (r *run) look(ctx context.Context) (reading, error) {
 		mine[n] = there[n].Container
 	}
 	now := read(service, r.record.Target, r.record.Release, mine)
+	now.ailing = ailing(there)
 	r.showChecks(now, there)
 	return now, nil
 }

@@ -68,7 +68,7 @@ func meets(containers []catalog.Container, d servicefile.Dependency) (bool, erro
 		switch {
 		case !c.Running && (d.Condition == servicefile.Healthy || c.ExitCode != 0):
 			return false, fmt.Errorf("%s exited with %d", c.Name, c.ExitCode)
-		case d.Condition == servicefile.Healthy && c.Health != "" && c.Health != "healthy":
+		case d.Condition == servicefile.Healthy && isAiling(c):
 			return false, nil
 		case d.Condition == servicefile.Completed && c.Running:
 			return false, nil

@@ -1,9 +1,11 @@
 package deployer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"teal/catalog"
@@ -69,29 +71,41 @@ func (p *hostPlatform) logs(ctx context.Context, w work) []ContainerLog {
 }
 
 // suspects are the containers whose logs may tell why: those that exited, else
-// those that take the requests.
+// those that are not healthy and those that take the requests.
 func suspects(there []catalog.Container, routed string) []catalog.Container {
-	var exited, serving []catalog.Container
+	var exited, running []catalog.Container
 	for _, c := range there {
 		if c.Started.IsZero() {
 			continue // what it waits for was not there
 		}
 		if hasFailed(c) {
 			exited = append(exited, c)
-		} else if c.Labels[catalog.LabelPart] == routed {
-			serving = append(serving, c)
+		} else if isAiling(c) || c.Labels[catalog.LabelPart] == routed {
+			running = append(running, c)
 		}
 	}
 	if len(exited) > 0 {
 		return exited
 	}
-	return serving
+	return running
+}
+
+// healthy is what Docker says of a container whose HEALTHCHECK passes.
+const healthy = "healthy"
+
+// isAiling tells whether a container runs and its HEALTHCHECK does not say that it
+// is well.
+func isAiling(c catalog.Container) bool {
+	return c.Running && c.Health != "" && c.Health != healthy
 }
 
 func containerLog(ctx context.Context, h host, c catalog.Container) ContainerLog {
 	log := ContainerLog{Host: h.Name(), Container: c.Name, State: "is running"}
-	if !c.Running {
+	switch {
+	case !c.Running:
 		log.State = fmt.Sprintf("exited with %d", c.ExitCode)
+	case isAiling(c):
+		log.State = fmt.Sprintf("is running and %s (its HEALTHCHECK said: %s)", c.Health, cmp.Or(strings.TrimSpace(c.HealthOutput), "nothing"))
 	}
 	lines, err := h.Logs(ctx, c.ID, logLines)
 	if err != nil {

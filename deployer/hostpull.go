@@ -37,8 +37,8 @@ func (i *pulledImages) on(ctx context.Context, w work, h host) error {
 		if want := w.record.Images[part.Name]; want != "" && !isPinned(want) && want != id {
 			return fmt.Errorf("image %s of part %s is %s there, and the release that is promoted runs %s; push the image to a registry that all hosts pull it from, and deploy it anew", image, part.Name, id, want)
 		}
-		if other := i.add(part.Name, id); other != id {
-			w.note("image %s is %s on %s and %s elsewhere; name images by digest, or keep them in a registry", image, id, h.Name(), other)
+		if other := i.add(part.Name, id); other != id && !isPinned(image) { // one digest may be of several architectures
+			return fmt.Errorf("image %s of part %s is %s there, and %s on another host, so not all would run the same; name it with its registry, such as docker.io/library/redis:7, as it is pinned by its digest then, or by the digest itself", image, part.Name, id, other)
 		}
 	}
 	return nil

@@ -125,12 +125,31 @@ func TestUnpinnedPromotionNeedsTheSameImageOnEveryHost(t *testing.T) {
 	require.Equal(t, created, w.created)
 }
 
+// Hosts that have different images under one name would leave the fleet mixed.
+func TestHostsWithDifferentImagesAreRefused(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	created := w.created
+	d := deployer.New(deployer.Options{
+		Store: w, Fleet: w, Poll: time.Millisecond,
+		Connect: func(endpoint string) (deployer.Host, error) { return stale{engine{w, endpoint}}, nil },
+	})
+	_, err := d.Deploy(t.Context(), request("shop:latest", "r3"))
+	f := failure(t, err)
+	require.Equal(t, catalog.Pulling, f.Stage)
+	require.Contains(t, f.Reason, "so not all would run the same; name it with its registry")
+	require.Equal(t, created, w.created)
+
+	_, err = d.Deploy(t.Context(), request("one:5000/shop@sha256:index", "r3"))
+	require.NoError(t, err, "by one digest each host gets what fits its architecture")
+}
+
 // stale is a host with an older image under the same name, when it is host b.
 type stale struct{ engine }
 
 func (s stale) Pull(ctx context.Context, image string) (string, error) {
 	id, err := s.engine.Pull(ctx, image)
-	if s.name == "b" && strings.HasPrefix(image, "shop") {
+	if s.name == "b" && strings.Contains(image, "shop") {
 		id = "sha256:stale"
 	}
 	return id, err

@@ -85,7 +85,7 @@ func (w *watch) checks(now reading) error {
 	if at.Sub(w.since) < w.spec.Settle || w.oldPassing() <= len(now.passing) {
 		return nil
 	}
-	return fmt.Errorf("%w: %d of %d instances of release %s pass their checks", errUnwell, len(now.passing), w.platform.instances(w.work()), w.record.Release)
+	return fmt.Errorf("%w: %s", errUnwell, now.words(w.platform.instances(w.work()), w.record.Release))
 }
 
 // oldPassing is how many instances the release from before has that pass.
