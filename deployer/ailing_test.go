@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // onceChecking does something when the instances are first waited for.
@@ -46,4 +47,39 @@ func TestALinkedContainerThatBecomesHealthyIsWaitedFor(t *testing.T) {
 	_, err := w.deployer().Deploy(t.Context(), request("good", "r3"))
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, time.Since(began), 40*time.Millisecond)
+}
+
+// A standby that was stopped comes up in the order that it came up in at first, and
+// each of its parts waits for the same.
+func TestAStandbyIsStartedAgainInOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	for _, release := range []string{"r1", "r2"} {
+		req := request("good", release)
+		req.Spec.Timeout = 5 * time.Second
+		req.Spec.Parts[1].After = []servicefile.Dependency{{Part: "db", Condition: servicefile.Healthy}}
+		env := req.Spec.Environments["production"]
+		env.StopStandby, env.Hosts, env.Replicas = true, []string{"a"}, 1
+		req.Spec.Environments["production"] = env
+		_, err := w.deployer().Deploy(t.Context(), req)
+		require.NoError(t, err)
+	}
+	lists, healthy := 0, 0
+	w.on = func(op, arg string) error {
+		switch {
+		case op == "start" && arg == "a-1":
+			w.health("db", "starting")
+		case op == "start" && arg == "a-2":
+			healthy = lists
+		case op == "list":
+			if lists++; lists == 20 {
+				w.health("db", "healthy")
+			}
+		}
+		return nil
+	}
+	done, err := w.deployer().RollbackTo(t.Context(), to(""))
+	require.NoError(t, err)
+	require.Equal(t, "r1", done.Release)
+	require.GreaterOrEqual(t, healthy, 20, "web began before db was healthy")
 }

@@ -4,30 +4,45 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"teal/catalog"
 	"teal/deployer/servicefile"
 )
 
-// awaitDependencies waits until the parts that c comes after are as far as its
-// conditions say. They have been started before.
-func (p *hostPlatform) awaitDependencies(ctx context.Context, w work, h host, c PlannedContainer) error {
-	deadline := p.opt.Now().Add(w.spec.Timeout)
-	for _, d := range c.After {
+// dependent is a part that comes after others.
+type dependent struct {
+	part    string
+	after   []servicefile.Dependency
+	timeout time.Duration
+}
+
+// awaitPlanned is awaitDependencies for what is planned on a host.
+func (p *hostPlatform) awaitPlanned(ctx context.Context, w work, h host, c PlannedContainer) error {
+	return p.awaitDependencies(ctx, dependent{c.Part, c.After, w.spec.Timeout}, func(ctx context.Context) ([]catalog.Container, error) {
+		return p.mineOrShared(ctx, w, h)
+	})
+}
+
+// awaitDependencies waits until the parts that one comes after are as far as its
+// conditions say, by what look sees of them. They have been started before.
+func (p *hostPlatform) awaitDependencies(ctx context.Context, who dependent, look func(context.Context) ([]catalog.Container, error)) error {
+	deadline := p.opt.Now().Add(who.timeout)
+	for _, d := range who.after {
 		for d.Condition != servicefile.Started {
-			there, err := p.mineOrShared(ctx, w, h)
+			there, err := look(ctx)
 			if err != nil {
 				return err
 			}
 			met, err := meets(there, d)
 			if err != nil {
-				return fmt.Errorf("part %s waits for %s: %w", c.Part, d.Part, err)
+				return fmt.Errorf("part %s waits for %s: %w", who.part, d.Part, err)
 			}
 			if met {
 				break
 			}
 			if p.opt.Now().After(deadline) {
-				return fmt.Errorf("part %s waited %s for %s (%s) in vain", c.Part, w.spec.Timeout, d.Part, d.Condition)
+				return fmt.Errorf("part %s waited %s for %s (%s) in vain", who.part, who.timeout, d.Part, d.Condition)
 			}
 			if err := p.pause(ctx); err != nil {
 				return err

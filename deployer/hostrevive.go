@@ -26,7 +26,7 @@ func (p *hostPlatform) reviveOn(ctx context.Context, h host, service string, t c
 	if err != nil {
 		return 0, err
 	}
-	if err := restart(ctx, h, cs, ""); err != nil {
+	if err := p.restartInOrder(ctx, h, service, t, cs); err != nil {
 		return 0, err
 	}
 	started := registered(cs)
@@ -34,6 +34,27 @@ func (p *hostPlatform) reviveOn(ctx context.Context, h host, service string, t c
 		p.tell(Event{Kind: Step, Host: h.Name(), Container: c.Name, Text: "started the standby again"})
 	}
 	return len(started), nil
+}
+
+// restartInOrder starts what is stopped as it was started at first, each after what
+// it depends on.
+func (p *hostPlatform) restartInOrder(ctx context.Context, h host, service string, t catalog.Target, cs []catalog.Container) error {
+	look := func(ctx context.Context) ([]catalog.Container, error) {
+		all, err := h.List(ctx, map[string]string{catalog.LabelService: service})
+		return slices.DeleteFunc(all, func(c catalog.Container) bool {
+			return targetOf(c) != t && !isShared(c) || isKept(c) || isAside(c) || isTask(c)
+		}), err
+	}
+	for _, c := range cs {
+		how := mannerOf(c.Labels)
+		if err := p.awaitDependencies(ctx, dependent{c.Labels[catalog.LabelPart], how.After, how.Timeout}, look); err != nil {
+			return err
+		}
+		if err := restart(ctx, h, []catalog.Container{c}, ""); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resting looks at all hosts at once.

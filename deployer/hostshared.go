@@ -26,7 +26,7 @@ func (p *hostPlatform) startShared(ctx context.Context, w work, h host) error {
 		byName[c.Name] = c
 	}
 	for _, c := range w.plan.Shared {
-		if err := p.awaitDependencies(ctx, w, h, c); err != nil {
+		if err := p.awaitPlanned(ctx, w, h, c); err != nil {
 			return err
 		}
 		if err := shareOne(ctx, w, h, c, byName); err != nil {

@@ -33,7 +33,7 @@ func (p *hostPlatform) create(ctx context.Context, w work, h host, names vacanci
 // start starts what was created, what others wait for first.
 func (p *hostPlatform) start(ctx context.Context, w work, h host, ids []string) error {
 	for n, c := range w.plan.Containers {
-		if err := p.awaitDependencies(ctx, w, h, c); err != nil {
+		if err := p.awaitPlanned(ctx, w, h, c); err != nil {
 			return err
 		}
 		if err := h.Start(ctx, ids[n]); err != nil {
