@@ -23,7 +23,7 @@ type DriftKind string
 // The kinds of drift.
 const (
 	Missing   DriftKind = "missing"
-	Stopped   DriftKind = "stopped"    // though its target is live
+	Stopped   DriftKind = "stopped"    // though its target is live, or it is shared
 	Extra     DriftKind = "extra"      // nothing recorded has it
 	OtherSpec DriftKind = "other-spec" // started from something else
 )
@@ -67,6 +67,20 @@ func driftOf(s *catalog.Service, environment string, deployments []catalog.Deplo
 		for _, one := range seen {
 			if one.Err == nil {
 				all = append(all, driftOn(record, t, isLive(s, t), one)...)
+			}
+		}
+	}
+	return append(all, driftOfShared(environment, seen)...)
+}
+
+// driftOfShared are the shared parts that should run and don't. Which there should
+// be no record tells. It is pure.
+func driftOfShared(environment string, seen []sighting) []Drift {
+	var all []Drift
+	for _, one := range seen {
+		for _, c := range one.Shared {
+			if hasFailed(c) {
+				all = append(all, Drift{Target: catalog.Target{Environment: environment}, Host: one.Endpoint, Container: c.Name, Kind: Stopped})
 			}
 		}
 	}

@@ -17,6 +17,7 @@ type LogRequest struct {
 	Service     string
 	Environment string
 	Target      catalog.Target // zero: what the environment points at
+	Shared      bool           // the environment's shared parts instead
 	Lines       int            // of each container, that it wrote last
 	Follow      bool           // go on until ctx ends
 }
@@ -92,9 +93,11 @@ func (l *logReader) sources(ctx context.Context) ([]logSource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read service %s: %w", l.req.Service, err)
 	}
-	targets, err := l.targets(s)
-	if err != nil {
-		return nil, err
+	targets := []catalog.Target{{Environment: l.req.Environment}}
+	if !l.req.Shared {
+		if targets, err = l.targets(s); err != nil {
+			return nil, err
+		}
 	}
 	env := targets[0].Environment
 	all, err := l.opt.Store.Deployments(ctx, l.req.Service, env)
@@ -108,10 +111,8 @@ func (l *logReader) sources(ctx context.Context) ([]logSource, error) {
 			unseen = errors.Join(unseen, one.Err)
 			continue
 		}
-		for _, c := range one.Containers {
-			if slices.Contains(targets, targetOf(c)) && (c.Running || !isAside(c)) && !isTask(c) && !isShared(c) {
-				found = append(found, logSource{one.Host, c})
-			}
+		for _, c := range l.pick(one, targets) {
+			found = append(found, logSource{one.Host, c})
 		}
 	}
 	if unseen != nil && len(found) > 0 {
@@ -119,9 +120,19 @@ func (l *logReader) sources(ctx context.Context) ([]logSource, error) {
 		return found, nil
 	}
 	if len(found) == 0 {
-		return nil, errors.Join(fmt.Errorf("no host has a container of %s in %s; see `teal status %s`", l.req.Service, targetNames(targets), l.req.Service), unseen)
+		return nil, errors.Join(fmt.Errorf("no host has a%s container of %s in %s; see `teal status %s`", sharedWord(l.req.Shared), l.req.Service, targetNames(targets), l.req.Service), unseen)
 	}
 	return found, nil
+}
+
+// pick are the containers of a host to read.
+func (l *logReader) pick(one sighting, targets []catalog.Target) []catalog.Container {
+	if l.req.Shared {
+		return one.Shared
+	}
+	return slices.DeleteFunc(slices.Clone(one.Containers), func(c catalog.Container) bool {
+		return !slices.Contains(targets, targetOf(c)) || !c.Running && isAside(c) || isTask(c)
+	})
 }
 
 // note tells once what can't be read.
@@ -145,6 +156,13 @@ func (l *logReader) targets(s *catalog.Service) ([]catalog.Target, error) {
 		return nil, unknownService(s.Name)
 	}
 	return nil, fmt.Errorf("%s of %s points at nothing yet; name a target, such as --target blue-%s", l.req.Environment, s.Name, l.req.Environment)
+}
+
+func sharedWord(shared bool) string {
+	if shared {
+		return " shared"
+	}
+	return ""
 }
 
 func targetNames(targets []catalog.Target) string {

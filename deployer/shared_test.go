@@ -59,7 +59,19 @@ func TestSharedPartIsStartedOnceAndLeftAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, status.Drift)
 
+	var said lines
+	require.NoError(t, w.deployer().Logs(t.Context(), deployer.LogRequest{Service: "web", Environment: "production", Shared: true}, said.add))
+	require.Equal(t, []string{"a web-production-shared-db-1: log of " + first}, said.all[:1])
+	require.Len(t, said.all, 2, "on both hosts")
+	err = w.deployer().Logs(t.Context(), deployer.LogRequest{Service: "web", Environment: "integration", Shared: true}, said.add)
+	require.ErrorContains(t, err, "no host has a shared container of web in integration")
+
 	w.containers["a"][slices.Index(w.containers["a"], db())].Running = false
+	status, err = w.deployer().Status(t.Context(), "web")
+	require.NoError(t, err)
+	require.Equal(t, []deployer.Drift{{
+		Target: catalog.Target{Environment: "production"}, Host: "a", Container: "web-production-shared-db-1", Kind: deployer.Stopped,
+	}}, status.Drift)
 	_, err = w.deployer().Deploy(t.Context(), sharing("good", "r5"))
 	require.NoError(t, err)
 	require.True(t, db().Running, "it is started again")

@@ -24,6 +24,7 @@ type sighting struct {
 	Host       host // its Host is nil when it could not be connected to
 	Containers []catalog.Container
 	Kept       []catalog.Container // of releases that are kept, which no target has
+	Shared     []catalog.Container // that belong to no colour
 	Err        error               // why it could not be seen; a sentence that names the host
 }
 
@@ -55,8 +56,11 @@ func (d *Deployer) sight(ctx context.Context, endpoint, service, environment str
 	}
 	slices.SortFunc(s.Containers, func(a, b catalog.Container) int { return cmp.Compare(a.Name, b.Name) })
 	for _, c := range s.Containers {
-		if isKept(c) {
+		switch {
+		case isKept(c):
 			s.Kept = append(s.Kept, c)
+		case isShared(c):
+			s.Shared = append(s.Shared, c)
 		}
 	}
 	s.Containers = slices.DeleteFunc(s.Containers, func(c catalog.Container) bool { return isKept(c) || isShared(c) })

@@ -23,7 +23,8 @@ func logsCommand(g *globals) *cobra.Command {
 		Short: "Show what a service's containers wrote",
 		Long: `Logs shows the last lines of the containers of the colour that is live in an
 environment (production unless given), or of a target, on all hosts that are
-recorded for it. Each line begins with its host and its container.
+recorded for it. Each line begins with its host and its container. With --shared
+it shows those of the environment's shared parts, which belong to no colour.
 
 With --follow it goes on with what they write from then on, until Ctrl-C; after a
 flip with the containers that are live then.`,
@@ -62,8 +63,10 @@ flip with the containers that are live then.`,
 	f := cmd.Flags()
 	f.BoolVarP(&req.Follow, "follow", "f", false, "go on with what they write from now on")
 	f.StringVar(&target, "target", "", "whose logs, such as blue-production (default what the environment points at)")
+	f.BoolVar(&req.Shared, "shared", false, "the shared parts, such as a database, instead of a colour's")
 	f.BoolVar(&asJSON, "json", false, "write one JSON object a line")
 	f.IntVarP(&req.Lines, "lines", "n", logsLines, "how many lines of each container that it wrote before")
+	cmd.MarkFlagsMutuallyExclusive("target", "shared")
 	return cmd
 }
 
