@@ -107,6 +107,9 @@ type HostRecord struct {
 	Cores    int               `json:"cores"`
 	Memory   int64             `json:"memory"` // bytes
 	Docker   string            `json:"docker"` // version of the engine
+	// Engine is the engine's own id, which is the same however it is reached; empty
+	// in records of older versions.
+	Engine string `json:"engine,omitempty"`
 	// DiskFree is how many bytes are free where the engine keeps its data, to
 	// within a tenth; 0 when the registrator can't see that.
 	DiskFree    int64     `json:"disk_free,omitempty"`
@@ -116,6 +119,7 @@ type HostRecord struct {
 
 // Machine is what a Docker engine tells of itself and of what it runs on.
 type Machine struct {
+	Engine string // the engine's own id
 	Cores  int
 	Memory int64  // bytes
 	Docker string // version of the engine

@@ -51,19 +51,34 @@ func (p *hostPlatform) silent(ctx context.Context) map[string]error {
 // roomOn is that a host has too little room for images. Where nobody can tell, as
 // the engine does not, it has enough.
 func (p *hostPlatform) roomOn(ctx context.Context, h host, known []catalog.HostRecord) error {
-	free := int64(0)
-	if n := slices.IndexFunc(known, func(r catalog.HostRecord) bool { return r.Endpoint == h.endpoint }); n >= 0 {
-		free = known[n].DiskFree
-	}
+	machine, _ := h.Info(ctx) // of which nothing is known, nothing is asked
+	free := recordedRoom(known, h.endpoint, machine.Engine)
 	if strings.HasPrefix(h.endpoint, "unix://") {
-		if machine, err := h.Info(ctx); err == nil {
-			free = freeAt(machine.Root, free)
-		}
+		free = freeAt(machine.Root, free)
 	}
 	if free > 0 && free < minDisk {
 		return fmt.Errorf("it has %d MB of disk left, and %d MB are wanted; remove images with `teal prune --images`", free>>20, minDisk>>20)
 	}
 	return nil
+}
+
+// recordedRoom is how much disk a registrator has told is free on an engine, which
+// it may reach by another way; 0 when none has. Machines that were cloned may have
+// engines of one id: that tells nothing. It is pure.
+func recordedRoom(known []catalog.HostRecord, endpoint, engine string) int64 {
+	var same []catalog.HostRecord
+	for _, r := range known {
+		if r.Endpoint == endpoint {
+			return r.DiskFree
+		}
+		if engine != "" && r.Engine == engine {
+			same = append(same, r)
+		}
+	}
+	if len(same) != 1 {
+		return 0
+	}
+	return same[0].DiskFree
 }
 
 // freeAt is how much is free at a path of this machine, or what is known

@@ -43,3 +43,18 @@ func TestADiskThatNobodyCanSeeIsNoHindrance(t *testing.T) {
 	_, err := w.deployer().Deploy(t.Context(), request("good", "r3"))
 	require.NoError(t, err)
 }
+
+// A registrator may reach its engine by another way than deployers do.
+func TestADiskIsKnownByTheEnginesOwnID(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.hosts = []catalog.HostRecord{
+		{Node: "n1", Endpoint: "tcp://n1:2375", Engine: "engine of a", DiskFree: 100 << 20},
+		{Node: "n2", Endpoint: "tcp://n2:2375", Engine: "engine of b", DiskFree: 100 << 20},
+		{Node: "n3", Endpoint: "tcp://n3:2375", Engine: "engine of b", DiskFree: 10 << 30},
+	}
+	_, err := w.deployer().Deploy(t.Context(), request("good", "r3"))
+	f := failure(t, err)
+	require.Contains(t, f.Reason, "host a: it has 100 MB of disk left")
+	require.NotContains(t, f.Reason, "host b", "two engines with one id tell nothing")
+}

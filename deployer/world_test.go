@@ -571,7 +571,7 @@ func (e engine) Ping(ctx context.Context) error {
 }
 
 func (e engine) Info(ctx context.Context) (catalog.Machine, error) {
-	return catalog.Machine{Cores: 2, Memory: 1 << 30, Docker: "1"}, e.before(ctx, "info", e.name)
+	return catalog.Machine{Engine: "engine of " + e.name, Cores: 2, Memory: 1 << 30, Docker: "1"}, e.before(ctx, "info", e.name)
 }
 
 func (e engine) Pull(ctx context.Context, image string) (string, error) {

@@ -12,5 +12,5 @@ func (e *Engine) Info(ctx context.Context) (catalog.Machine, error) {
 	if err != nil {
 		return catalog.Machine{}, e.wrap(err, "ask the engine about its machine")
 	}
-	return catalog.Machine{Cores: info.NCPU, Memory: info.MemTotal, Docker: info.ServerVersion, Root: info.DockerRootDir}, nil
+	return catalog.Machine{Engine: info.ID, Cores: info.NCPU, Memory: info.MemTotal, Docker: info.ServerVersion, Root: info.DockerRootDir}, nil
 }

@@ -88,7 +88,7 @@ func (h *Host) once(ctx context.Context) error {
 		return fmt.Errorf("learn what the host is: %w", err)
 	}
 	record := h.conf.Record
-	record.Cores, record.Memory, record.Docker = machine.Cores, machine.Memory, machine.Docker
+	record.Cores, record.Memory, record.Docker, record.Engine = machine.Cores, machine.Memory, machine.Docker, machine.Engine
 	record.DiskFree = h.diskFree(machine.Root)
 	record.At = h.conf.Now().UTC().Truncate(time.Second)
 	ctx, cancel := context.WithTimeout(ctx, h.conf.Timeout)
