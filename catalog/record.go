@@ -18,6 +18,9 @@ type ServiceConfig struct {
 	Docs        string  `json:"docs,omitempty"`   // where its documentation lives, a URL
 	Default     string  `json:"default,omitempty"`
 	Routes      []Route `json:"routes,omitempty"`
+	// Aliases are the further aliases of each environment, which its deployments and
+	// rollbacks move together with its own.
+	Aliases map[string][]string `json:"aliases,omitempty"`
 	Traffic
 	// Since is the key's CreateIndex: of two services that claim the same route
 	// since the same time, the one with the smaller Since was there first. 0 means

@@ -69,7 +69,7 @@ func (g *group) shift(ctx context.Context, to func(*run) move) error {
 		if len(moves[n].guards) == 0 {
 			return fmt.Errorf("no instance of %s passes its checks: %w", moves[n].to, catalog.ErrUnhealthy)
 		}
-		flips = append(flips, r.flipTo(moves[n]))
+		flips = append(flips, withCompanions(r.service, r.flipTo(moves[n]))...)
 	}
 	index, err := g.commit(ctx, flips)
 	if err != nil {

@@ -45,11 +45,15 @@ func (p planning) keys(config []string) []KeyChange {
 			add(keys.Release(name, old), p.releaseText(old), releaseText(release.ID, catalog.Standby), nil)
 		}
 	}
-	from := ""
-	if p.alias.Index != 0 {
-		from = p.alias.Value.String()
+	own := p.alias
+	own.Name = p.env.Name
+	for _, a := range append([]catalog.Alias{own}, companionsNamed(p.service, own, p.env.Aliases)...) {
+		from := ""
+		if a.Index != 0 {
+			from = a.Value.String()
+		}
+		add(keys.Alias(name, a.Name), from, to.String(), nil)
 	}
-	add(keys.Alias(name, p.env.Name), from, to.String(), nil)
 	return all
 }
 

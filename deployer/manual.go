@@ -97,11 +97,14 @@ type handMove struct {
 	service *catalog.Service
 	from    catalog.Alias
 	to      catalog.AliasValue
+	// whole tells that the aliases which belong to this one move with it.
+	whole bool
 }
 
-// flipTo flips an alias as it was read, and waits for the routers.
+// flipTo flips an environment's alias as it was read, with those that belong to it,
+// and waits for the routers.
 func (d *Deployer) flipTo(ctx context.Context, s *catalog.Service, from catalog.Alias, to catalog.AliasValue) (Flipped, error) {
-	done, err := d.moveAll(ctx, []handMove{{s, from, to}})
+	done, err := d.moveAll(ctx, []handMove{{service: s, from: from, to: to, whole: true}})
 	if err != nil {
 		return Flipped{}, err
 	}
@@ -120,7 +123,7 @@ func (d *Deployer) moveAll(ctx context.Context, moves []handMove) ([]Flipped, er
 		if !pointsAt(m.from, m.to) {
 			f := m.flip(d.opt.By, began)
 			notes[n] = d.awaitRouted(ctx, m.service.Name, f.Guards)
-			flips = append(flips, f)
+			flips = append(flips, m.flips(f)...)
 		}
 	}
 	if d.opt.DryRun {
@@ -145,6 +148,14 @@ func (m handMove) flip(by string, at time.Time) catalog.Flip {
 		Service: m.service.Name, Alias: m.from.Name, From: m.from, To: m.to, By: by, At: at,
 		Guards: passingOf(m.service, m.to), Releases: m.service.ReleasesAfter(m.from.Name, m.from.Value, m.to),
 	}
+}
+
+// flips are the flip of a move, and those that belong to it.
+func (m handMove) flips(own catalog.Flip) []catalog.Flip {
+	if !m.whole {
+		return []catalog.Flip{own}
+	}
+	return withCompanions(m.service, own)
 }
 
 func movesNamed(flips []catalog.Flip) string {
@@ -179,6 +190,11 @@ func (m handMove) told() Flipped {
 	}
 	if t, ok := m.to.Single(); ok {
 		f.Release = m.service.Releases[t].ID
+	}
+	if m.whole {
+		for _, also := range companions(m.service, m.from) {
+			f.Notes = append(f.Notes, fmt.Sprintf("%s moves with it", also.Name))
+		}
 	}
 	return f
 }

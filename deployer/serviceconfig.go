@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -78,6 +79,14 @@ func (d declaration) after(old catalog.ServiceConfig) catalog.ServiceConfig {
 	for _, rule := range preview {
 		rule.Alias = d.env.Name
 		next.Preview = append(next.Preview, rule)
+	}
+	next.Aliases = maps.Clone(old.Aliases)
+	delete(next.Aliases, d.env.Name)
+	if len(d.env.Aliases) > 0 {
+		if next.Aliases == nil {
+			next.Aliases = map[string][]string{}
+		}
+		next.Aliases[d.env.Name] = d.env.Aliases
 	}
 	return next
 }

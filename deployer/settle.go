@@ -156,11 +156,11 @@ func (d *Deployer) giveBack(ctx context.Context, record catalog.Deployment, sess
 			alias.Name, record.Service, alias.Value, record.Previous, catalog.ErrUnhealthy)
 	}
 	back := record.Enter(catalog.RollingBack, d.opt.Now(), "by the next run")
-	index, err := d.opt.Store.Flip(ctx, catalog.Flip{
+	index, err := d.opt.Store.FlipTogether(ctx, withCompanions(s, catalog.Flip{
 		Service: record.Service, Alias: alias.Name, From: alias, To: record.Previous, By: d.opt.By, At: d.opt.Now(),
 		LockSession: session, Environment: record.Environment, Guards: guards, Deployment: &back,
 		Releases: s.ReleasesAfter(alias.Name, alias.Value, record.Previous),
-	})
+	}))
 	if err != nil {
 		return false, fmt.Errorf("point %s of %s back at %s: %w", alias.Name, record.Service, record.Previous, err)
 	}

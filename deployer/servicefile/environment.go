@@ -24,13 +24,14 @@ func (f field) environments() map[string]Environment {
 		all[name] = entries[name].environment(name)
 	}
 	f.checkRequired(all)
+	f.checkAliases(all)
 	return all
 }
 
 func (f field) environment(name string) Environment {
 	x := f.mapping(append([]string{
 		"hosts", "replicas", "coloured", "routes", "tcp", "preview", "at_least", "batch", "requires", "approval",
-		"registry", "standby", "keep", "secrets", "configs",
+		"registry", "standby", "keep", "secrets", "configs", "aliases",
 	}, overridable...)...)
 	env := Environment{
 		Name:     name,
@@ -41,6 +42,7 @@ func (f field) environment(name string) Environment {
 		Approval: x["approval"].approval(),
 		Registry: x["registry"].registry(),
 		Keep:     x["keep"].number(leastKeep, maxKeep, 0),
+		Aliases:  x["aliases"].aliases(),
 		Coloured: x["coloured"].flag(true),
 		Override: x.override(),
 		Routes:   x["routes"].routes(),
@@ -81,6 +83,9 @@ func (x fields) checkUncoloured(env Environment) {
 	}
 	if env.Approval != nil {
 		x["approval"].complain("%s asks for a word that comes too late: environment %s has no second colour, so its users meet the release while it is waited for; take out coloured: false, or the approval", x["approval"].name(), env.Name)
+	}
+	if len(env.Aliases) > 0 {
+		x["aliases"].complain("%s can't move with environment %s, which has one target and never moves; take out coloured: false, or the aliases", x["aliases"].name(), env.Name)
 	}
 	for _, key := range []string{"canary", "standby"} {
 		if f := x[key]; f.value != nil && !f.isNone() {

@@ -110,6 +110,9 @@ type Environment struct {
 	// Missing is which secrets and configs it needs and could not be read, a sentence
 	// each. A deployment to it does not begin.
 	Missing []string `json:"-"`
+	// Aliases are further ones that lead where the environment's own does, and move
+	// with it.
+	Aliases []string `json:",omitempty"`
 	// Coloured environments have two targets and flip between them. In an
 	// uncoloured one the containers are replaced in place, with a short outage.
 	Coloured bool
