@@ -14,10 +14,11 @@ import (
 func TestFleetDeploysUnderLoad(t *testing.T) {
 	w := newFleetWorld(t)
 	w.images(t, first, second)
-	s := w.newShop(t, shop, shopFileOptions{})
+	s := w.newShop(t, shop, shopFileOptions{production: []string{"aliases: [www]"}})
 	s.mustDeploy(first)
 	s.logSteps()
 	require.Equal(t, "blue-production", s.alias())
+	require.Equal(t, "blue-production", s.aliasNamed("www"))
 	require.Equal(t, fleetSize*replicas, s.passing(first))
 
 	l := s.startLoad(150)
@@ -27,6 +28,7 @@ func TestFleetDeploysUnderLoad(t *testing.T) {
 	s.mustDeploy(second)
 	s.logSteps()
 	require.Equal(t, "green-production", s.alias())
+	require.Equal(t, "green-production", s.aliasNamed("www"))
 	require.Equal(t, fleetSize*replicas, s.passing(second))
 	l.expect(second)
 	l.settled(100)
@@ -43,6 +45,7 @@ func TestFleetDeploysUnderLoad(t *testing.T) {
 	t.Logf("rollback: every router had it after %s, the command took %s", reached.Round(time.Millisecond), took.Round(time.Millisecond))
 	require.Less(t, reached, time.Second)
 	require.Equal(t, "blue-production", s.alias())
+	require.Equal(t, "blue-production", s.aliasNamed("www"))
 	l.expect(first)
 	l.settled(100)
 	require.Empty(t, s.leftovers())

@@ -237,7 +237,13 @@ func (c *command) wait(t *testing.T, most time.Duration) result {
 // alias is what production points at, read from Consul.
 func (s *fleetShop) alias() string {
 	s.t.Helper()
-	pair, _, err := s.w.consul.Client().KV().Get(catalog.NewKeys("").Alias(s.name, production), nil)
+	return s.aliasNamed(production)
+}
+
+// aliasNamed is what an alias points at; empty where there is none.
+func (s *fleetShop) aliasNamed(name string) string {
+	s.t.Helper()
+	pair, _, err := s.w.consul.Client().KV().Get(catalog.NewKeys("").Alias(s.name, name), nil)
 	require.NoError(s.t, err)
 	if pair == nil {
 		return ""
