@@ -63,6 +63,7 @@ func (d *Deployer) goBackTo(ctx context.Context, alias catalog.Alias, req Rollba
 		return r.wouldReturn(ctx, alias, req)
 	}
 	g := &group{Deployer: d, runs: []*run{r}}
+	defer g.allHeard()
 	ctx, release, err := g.lockAll(ctx)
 	defer release()
 	if err != nil {
@@ -107,7 +108,7 @@ func (g *group) goBack(ctx context.Context, force bool) error {
 		return r.notBegun(ctx, err)
 	}
 	err := r.prepare(ctx, []step{
-		{catalog.Locked, func(ctx context.Context) error { return r.platform.preflight(ctx, r.work()) }},
+		{catalog.Locked, r.preflight},
 		{catalog.Starting, r.stage},
 		{catalog.Checking, r.check},
 	})

@@ -27,9 +27,11 @@ func (r *run) settleLeftovers(ctx context.Context, session string) error {
 			end.state, end.reason = catalog.Superseded, "a later deployment took its place while it awaited approval"
 		}
 		end.undo = r.undoDead
-		if _, err := r.settle(ctx, record, session, end); err != nil {
+		settled, err := r.settle(ctx, record, session, end)
+		if err != nil {
 			return fmt.Errorf("settle deployment %s: %w", record.ID, err)
 		}
+		r.announceBeside(ctx, settled)
 	}
 	return nil
 }
