@@ -58,7 +58,13 @@ can be left out with --skip:
 The first environment is the one that the second requires. Where there is but one,
 it is deployed to, and promote and confirm have nothing to do. A step that fails
 ends the pipeline with that step's exit code; run it again and it goes on from the
-start, which by then is mostly done.`,
+start, which by then is mostly done.
+
+Where an environment asks for approval it ends with 7. Run it again once somebody
+has approved: it goes on with the deployment that waits, if the service file, the
+release and the digests of its images are still the same, and then with the later
+steps. Other images are another deployment, which waits for its own approval; with
+--skip build,test,push,deploy nothing is made anew.`,
 		Example: "  teal pipeline\n  teal pipeline --skip test,prune --wait 10m",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.run(cmd) },
@@ -120,7 +126,7 @@ func (p *pipeline) run(cmd *cobra.Command) error {
 func (p *pipeline) end(step string, err error) error {
 	var awaiting *deployer.Awaiting
 	if errors.As(err, &awaiting) {
-		p.out.say(step, "%s", err)
+		p.out.say(step, "%s; or run teal pipeline again then, and it goes on with it", err)
 		return said{err}
 	}
 	return p.out.failed(fmt.Errorf("step %s: %w", step, err))
@@ -270,9 +276,9 @@ func (p *pipeline) plan(ctx context.Context) error {
 func (p *pipeline) deploy(ctx context.Context) error {
 	req := p.request(p.source, p.from)
 	req.Images = p.pushed // and not what their tags mean by now
-	done, err := p.dep.DeployTogether(ctx, []deployer.Request{req})
+	done, err := p.dep.Continue(ctx, req)
 	if err == nil {
-		p.deployed = done[0].ID
+		p.deployed = done.ID
 	}
 	return p.live(stepDeploy, done, err)
 }
@@ -281,18 +287,19 @@ func (p *pipeline) promoteIt(ctx context.Context) error {
 	if p.to == "" {
 		return p.told(stepPromote, "there is but one environment")
 	}
-	done, err := p.promote(ctx, p.dep, p.source, p.from, p.to, p.deployed)
-	return p.live(stepPromote, done, err)
-}
-
-func (p *pipeline) live(step string, done []catalog.Deployment, err error) error {
+	req, err := p.promotion(ctx, p.dep, p.source, p.from, p.to, p.deployed)
 	if err != nil {
 		return err
 	}
-	for _, record := range done {
-		_ = p.told(step, "release %s is live in %s as %s", record.Release, record.Environment, record.Target)
+	done, err := p.dep.Continue(ctx, req)
+	return p.live(stepPromote, done, err)
+}
+
+func (p *pipeline) live(step string, done catalog.Deployment, err error) error {
+	if err != nil {
+		return err
 	}
-	return nil
+	return p.told(step, "release %s is live in %s as %s", done.Release, done.Environment, done.Target)
 }
 
 func (p *pipeline) verify(environment string) func(context.Context) error {
