@@ -27,6 +27,8 @@ type PastDeployment struct {
 	Holds Holding `json:"holds,omitempty"`
 	// Dead tells that it has not ended and nobody is at it.
 	Dead bool `json:"dead,omitempty"`
+	// Waits is what it waits for where it awaits approval, when nobody need be at it.
+	Waits *Waiting `json:"waits,omitempty"`
 }
 
 // PastStep is a state that a deployment went through.
@@ -65,6 +67,9 @@ func (d *Deployer) History(ctx context.Context, service, environment string) ([]
 		}
 		for _, record := range all {
 			one := pastOf(s, record, d.opt.Now())
+			if one.Waits, err = d.waiting(ctx, record); err != nil {
+				return nil, err
+			}
 			one.Dead = !record.State.Ended() && !(locked && lock.Alive && lock.Deployment == record.ID)
 			past = append(past, one)
 		}

@@ -21,7 +21,8 @@ type Status struct {
 	Targets     []TargetStatus        `json:"targets"`
 	Routers     []RouterStatus        `json:"routers"`
 	Deployments []catalog.Deployment  `json:"deployments"` // the newest first
-	Kept        []KeptRelease         `json:"kept"`        // the newest first
+	Waiting     []Waiting             `json:"waiting,omitempty"`
+	Kept        []KeptRelease         `json:"kept"` // the newest first
 	Drift       []Drift               `json:"drift"`
 	// Unseen says which hosts could not be looked at for drift, and why.
 	Unseen []string `json:"unseen,omitempty"`
@@ -78,6 +79,11 @@ func (d *Deployer) Status(ctx context.Context, service string) (Status, error) {
 			return Status{}, fmt.Errorf("read the deployments of %s to %s: %w", service, env, err)
 		}
 		status.Deployments = append(status.Deployments, all[max(0, len(all)-lastDeployments):]...)
+		waiting, err := d.waitingOf(ctx, all)
+		if err != nil {
+			return Status{}, err
+		}
+		status.Waiting = append(status.Waiting, waiting...)
 		seen, unseen := d.lookAround(ctx, s.Name, env, all)
 		status.Drift, status.Unseen = append(status.Drift, driftOf(s, env, all, seen)...), append(status.Unseen, unseen...)
 		status.Kept = append(status.Kept, keptReleases(env, seen)...)

@@ -82,6 +82,8 @@ func holdsWords(p deployer.PastDeployment) string {
 func outcomeWords(p deployer.PastDeployment) string {
 	took := p.Took.Round(10 * time.Millisecond)
 	switch {
+	case p.Waits != nil:
+		return fmt.Sprintf("%s: %s", p.State, p.Waits)
 	case p.Dead:
 		return fmt.Sprintf("%s: its deployer is gone, and the next deployment finishes or reverts it", p.State)
 	case !p.State.Ended():

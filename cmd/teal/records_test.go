@@ -65,6 +65,27 @@ func TestHistoryAndPrune(t *testing.T) {
 	require.NotContains(t, said, oldest)
 }
 
+func TestHistoryAndStatusOfWhatAwaitsApproval(t *testing.T) {
+	s := newShop(t)
+	d := catalog.Deployment{
+		ID: "20260102t030000.000z-aaaaaa", Service: "web", Environment: "production", Release: "1.3.0",
+		Approval: &catalog.Approval{Until: time.Now().Add(time.Hour), Then: catalog.Abort},
+	}.Enter(catalog.AwaitingApproval, time.Now(), "")
+	for want, until := range map[string]time.Time{
+		"awaits approval until ":                d.Approval.Until,
+		"its time for approval is over since 2": time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC),
+	} {
+		d.Approval.Until = until
+		s.put("kv/teal/deployments/web/production/"+d.ID, string(d.Encode()))
+		_, said := s.teal("history web production")
+		require.Contains(t, said, "awaiting-approval: "+want)
+		require.NotContains(t, said, "its deployer is gone")
+		_, said = s.teal("status web")
+		require.Contains(t, said, want)
+		require.Contains(t, said, "(then: abort)")
+	}
+}
+
 func TestLockStatusAndRelease(t *testing.T) {
 	s := newShop(t)
 	code, said := s.teal("lock status web production")

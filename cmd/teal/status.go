@@ -81,6 +81,11 @@ func printStatus(out io.Writer, s deployer.Status) error {
 		if d.Reason != "" {
 			fmt.Fprintf(w, "\t%s\n", firstLine(d.Reason))
 		}
+		for _, waiting := range s.Waiting {
+			if waiting.Deployment == d.ID {
+				fmt.Fprintf(w, "\t%s\n", waiting)
+			}
+		}
 	}
 	printDrift(w, s)
 	return w.Flush()
