@@ -29,6 +29,8 @@ type PastDeployment struct {
 	Dead bool `json:"dead,omitempty"`
 	// Waits is what it waits for where it awaits approval, when nobody need be at it.
 	Waits *Waiting `json:"waits,omitempty"`
+	// Record is all that is recorded of it.
+	Record catalog.Deployment `json:"record"`
 }
 
 // PastStep is a state that a deployment went through.
@@ -99,7 +101,7 @@ func pastOf(s *catalog.Service, record catalog.Deployment, now time.Time) PastDe
 	past := PastDeployment{
 		ID: record.ID, Environment: record.Environment, Target: record.Target, Release: record.Release,
 		Revision: record.Revision, By: record.By, State: record.State, Reason: record.Reason,
-		Steps: []PastStep{}, Holds: holdingOf(s, record),
+		Steps: []PastStep{}, Holds: holdingOf(s, record), Record: record,
 	}
 	for n, m := range record.Timeline {
 		step := PastStep{State: m.State, Note: m.Note}
