@@ -24,6 +24,8 @@ type output interface {
 	say(what, format string, args ...any)
 	// done shows how a deployment ended that came through, or what it waits for.
 	done(record catalog.Deployment)
+	// passed shows how a command ended that came through without a deployment.
+	passed(text string)
 	// failed shows why the command failed and ends the output. What it answers is
 	// for the command to return: the same error, marked as said where it was.
 	failed(err error) error

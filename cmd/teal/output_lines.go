@@ -123,6 +123,14 @@ func (l *lines) done(record catalog.Deployment) {
 	l.line("", conclusion(record))
 }
 
+func (l *lines) passed(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.endGroup()
+	l.waiting = ""
+	l.line("", deployer.Printable(text))
+}
+
 func (l *lines) failed(err error) error {
 	l.close()
 	writeFailure(l.errs, l.fold, err)

@@ -139,6 +139,12 @@ func (l *live) done(record catalog.Deployment) {
 	l.conclusions = append(l.conclusions, conclusion(record))
 }
 
+func (l *live) passed(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conclusions = append(l.conclusions, deployer.Printable(text))
+}
+
 func (l *live) failed(err error) error {
 	l.close()
 	writeFailure(l.errs, unfolded{}, err)

@@ -258,6 +258,16 @@ func TestJSONOutput(t *testing.T) {
 	require.Nil(t, all[2].Failure)
 }
 
+func TestJSONOutputOfWhatAwaitsApproval(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	o := &jsonOutput{out: &out, now: newClock().now}
+	o.done(catalog.Deployment{State: catalog.AwaitingApproval, Service: "web"})
+	all := decoded(t, out.String())
+	require.Equal(t, exitAwaiting, *all[0].Exit)
+	require.Equal(t, "web", all[0].Record.Service)
+}
+
 func TestJSONOutputOfAFailure(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

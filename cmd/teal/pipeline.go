@@ -92,8 +92,9 @@ type pipeline struct {
 	dep    *deployer.Deployer
 	did    []string // what the steps say of themselves, for the report
 
-	pushed   map[string]string // what was pushed, by part: pinned
-	deployed string            // the deployment of the first environment; empty when it is left out
+	pushed   map[string]string   // what was pushed, by part: pinned
+	deployed string              // the deployment of the first environment; empty when it is left out
+	last     *catalog.Deployment // that it brought, or that waits; nil when there is none
 }
 
 func (p *pipeline) run(cmd *cobra.Command) error {
@@ -119,14 +120,25 @@ func (p *pipeline) run(cmd *cobra.Command) error {
 			return p.end(name, err)
 		}
 	}
+	p.through()
 	return nil
+}
+
+// through is how a pipeline ends whose steps are all done or left out.
+func (p *pipeline) through() {
+	if p.last == nil {
+		p.out.passed("the pipeline is through and has deployed nothing")
+		return
+	}
+	p.out.done(*p.last)
 }
 
 // end is how a pipeline ends that a step has ended.
 func (p *pipeline) end(step string, err error) error {
 	var awaiting *deployer.Awaiting
 	if errors.As(err, &awaiting) {
-		p.out.say(step, "%s; or run teal pipeline again then, and it goes on with it", err)
+		p.out.say(step, "the pipeline ends here; run it again once somebody has approved, and it goes on with deployment %s", awaiting.Deployment)
+		p.out.done(*p.last)
 		return said{err}
 	}
 	return p.out.failed(fmt.Errorf("step %s: %w", step, err))
@@ -295,7 +307,9 @@ func (p *pipeline) promoteIt(ctx context.Context) error {
 	return p.live(stepPromote, done, err)
 }
 
+// live tells what a deployment has brought, and keeps it for the end.
 func (p *pipeline) live(step string, done catalog.Deployment, err error) error {
+	p.last = &done
 	if err != nil {
 		return err
 	}
