@@ -60,6 +60,9 @@ it is deployed to, and promote and confirm have nothing to do. A step that fails
 ends the pipeline with that step's exit code; run it again and it goes on from the
 start, which by then is mostly done.
 
+What could not be pruned is noted and does not end the pipeline, as the release is
+live; the next run tries again. teal prune ends with 1 then.
+
 Where an environment asks for approval it ends with 7. Run it again once somebody
 has approved: it goes on with the deployment that waits, if the service file, the
 release and the digests of its images are still the same, and then with the later
@@ -75,6 +78,7 @@ steps. Other images are another deployment, which waits for its own approval; wi
 	cmd.Flags().StringSliceVar(&p.skip, "skip", nil, "steps to leave out")
 	cmd.Flags().StringVar(&p.engine, "engine", "", "the Docker engine that builds (default DOCKER_HOST, else the local one)")
 	cmd.Flags().BoolVar(&p.dry, "dry-run", false, "say which steps there would be, and do nothing")
+	keepFlag(cmd, &p.keep)
 	p.waitFlags(cmd)
 	return cmd
 }
@@ -85,6 +89,7 @@ type pipeline struct {
 	from, to string
 	engine   string
 	skip     []string
+	keep     int
 	dry      bool
 
 	source source
@@ -103,7 +108,10 @@ func (p *pipeline) run(cmd *cobra.Command) error {
 			return usageError{fmt.Errorf("there is no step %q to skip; the steps are %s", name, strings.Join(pipelineSteps, ", "))}
 		}
 	}
-	var err error
+	err := soundKeep(cmd, p.keep)
+	if err != nil {
+		return err
+	}
 	if p.source, err = p.only(cmd); err != nil {
 		return err
 	}
@@ -339,16 +347,28 @@ func (p *pipeline) verify(environment string) func(context.Context) error {
 	}
 }
 
+// prune fails only when it is interrupted: the release is live, and the next run
+// prunes what is left.
 func (p *pipeline) prune(ctx context.Context) error {
 	for _, environment := range []string{p.from, p.to} {
 		if environment == "" {
 			continue
 		}
-		pruned, err := p.dep.Prune(ctx, deployer.PruneRequest{Service: p.source.spec.Service, Environment: environment})
-		if err != nil {
-			return err
+		pruned, err := p.dep.Prune(ctx, deployer.PruneRequest{Service: p.source.spec.Service, Environment: environment, Keep: p.keep})
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		_ = p.told(stepPrune, "%s: %d containers and %d records are gone", environment, len(pruned.Containers), len(pruned.Deployments))
+		if err != nil {
+			pruned.Left = append(pruned.Left, err.Error())
+		}
+		for _, left := range pruned.Left {
+			p.out.say("note", "left in %s: %s", environment, left)
+		}
+		text := fmt.Sprintf("%s: %d containers and %d records are gone", environment, len(pruned.Containers), len(pruned.Deployments))
+		if len(pruned.Left) > 0 {
+			text += ", and not all that could go; see the notes"
+		}
+		_ = p.told(stepPrune, "%s", text)
 	}
 	return nil
 }

@@ -6,10 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/consul"
 	"teal/deployer"
 )
 
@@ -75,4 +77,49 @@ func TestPipelineEndsWithItsLastDeployment(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pruneOnly is the command that does nothing but prune.
+const pruneOnly = "pipeline --skip lint,build,test,push,plan,deploy,verify,promote,confirm --file "
+
+func TestPipelineNotesWhatItCouldNotPrune(t *testing.T) {
+	s := newShop(t)
+	lost := catalog.Deployment{ID: "20260102t010000.000z-aaaaaa", Service: "web", Environment: "production", Hosts: []string{"tcp://127.0.0.1:1"}}.
+		Enter(catalog.Failed, time.Now(), "")
+	s.put("kv/teal/deployments/web/production/"+lost.ID, string(lost.Encode()))
+	code, said := s.teal(pruneOnly + pipelineFile(t))
+	require.Equal(t, exitDone, code, said)
+	require.Regexp(t, `note +left in production: .*127\.0\.0\.1:1`, said)
+	require.Contains(t, said, "0 containers and 0 records are gone, and not all that could go")
+	code, said = s.teal("prune web")
+	require.Equal(t, exitError, code, said)
+}
+
+func TestPipelineNotesThatItCouldNotPrune(t *testing.T) {
+	s := newShop(t)
+	s.recorded(1, catalog.Failed, "")
+	store, err := consul.New(consul.Options{Address: s.world.StoreAddr()})
+	require.NoError(t, err)
+	session, _, err := store.Lock(t.Context(), "web", "production", catalog.LockRecord{Holder: "bob@ci"})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, store.Unlock(t.Context(), "web", "production", session)) }()
+	code, said := s.teal(pruneOnly + pipelineFile(t))
+	require.Equal(t, exitDone, code, said)
+	require.Regexp(t, `note +left in production: .*bob@ci`, said)
+}
+
+func TestPipelineKeepsAsManyRecordsAsItIsTold(t *testing.T) {
+	s := newShop(t)
+	file := pipelineFile(t)
+	for hour := range 3 {
+		s.recorded(hour, catalog.Failed, "")
+	}
+	code, said := s.teal(pruneOnly + file)
+	require.Equal(t, exitDone, code, said)
+	require.Contains(t, said, "0 records are gone")
+	_, said = s.teal(pruneOnly + file + " --keep 2")
+	require.Contains(t, said, "1 records are gone")
+	code, said = s.teal(pruneOnly + file + " --keep 0")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, said, "--keep 0 is less than one release")
 }
