@@ -99,6 +99,11 @@ func (o *jsonOutput) say(what, format string, args ...any) {
 	o.write(jsonLine{Kind: "said", Text: text})
 }
 
+// begin and end show nothing: what a step says names it.
+func (o *jsonOutput) begin(string, string) {}
+
+func (o *jsonOutput) end() {}
+
 func (o *jsonOutput) done(record catalog.Deployment) {
 	l := jsonLine{Kind: "outcome", State: record.State, Service: record.Service, Release: record.Release, Record: &record, Text: conclusion(record)}
 	switch record.State {

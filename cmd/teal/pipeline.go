@@ -196,6 +196,10 @@ func (p *pipeline) step(ctx context.Context, n int, name string) error {
 		p.out.say(name, "step %d of %d would be done", n+1, len(pipelineSteps))
 		return nil
 	}
+	if name != stepReport { // which is to be seen without unfolding it
+		p.out.begin(name, fmt.Sprintf("step %d of %d: %s", n+1, len(pipelineSteps), name))
+		defer p.out.end()
+	}
 	return map[string]func(context.Context) error{
 		stepLint: p.lint, stepBuild: p.build, stepTest: p.test, stepPush: p.push, stepPlan: p.plan,
 		stepDeploy: p.deploy, stepVerify: p.verify(p.from), stepPromote: p.promoteIt, stepConfirm: p.verify(p.to),

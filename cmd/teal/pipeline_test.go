@@ -95,6 +95,17 @@ func TestPipelineNotesWhatItCouldNotPrune(t *testing.T) {
 	require.Equal(t, exitError, code, said)
 }
 
+func TestPipelineFoldsItsSteps(t *testing.T) {
+	for _, name := range []string{"CI", "GITLAB_CI", "TEAMCITY_VERSION", "TF_BUILD"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("GITHUB_ACTIONS", "true")
+	s := newShop(t)
+	code, said := s.teal(pruneOnly + pipelineFile(t))
+	require.Equal(t, exitDone, code, said)
+	require.Regexp(t, `step 9 of 11 is left out\n::group::step 10 of 11: prune\n[^\n]* gone\n::endgroup::\n[^\n]*report +prune: `, said)
+}
+
 func TestPipelineNotesThatItCouldNotPrune(t *testing.T) {
 	s := newShop(t)
 	s.recorded(1, catalog.Failed, "")
