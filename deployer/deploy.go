@@ -98,6 +98,7 @@ func (d *Deployer) newRecord(req Request, r *run) catalog.Deployment {
 		Images:      req.Images,
 		From:        req.From,
 		Keep:        cmp.Or(r.env.Keep, servicefile.DefaultKeep),
+		Notify:      recordedNotify(r.spec.Notify),
 		By:          d.opt.By,
 	}
 	return record.Enter(catalog.Pending, now, "")

@@ -74,7 +74,9 @@ func (d *Deployer) goBackTo(ctx context.Context, alias catalog.Alias, req Rollba
 	if err := g.goBack(ctx, req.Force); err != nil {
 		return Flipped{}, notGoneBack(err)
 	}
-	return r.gone(ctx, began), nil
+	done := r.gone(ctx, began)
+	r.announceRollback(ctx, r.service, r.record.ID, &done)
+	return done, nil
 }
 
 // returning is the run of a rollback. What it brings is not known yet.
@@ -190,7 +192,7 @@ func (r *run) take(ctx context.Context, found recalled, force bool) error {
 	r.record.Keep = keepOf(all)
 	if n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == found.source }); n >= 0 {
 		source := all[n]
-		r.record.Spec, r.record.Committed = source.Spec, source.Committed
+		r.record.Spec, r.record.Committed, r.record.Notify = source.Spec, source.Committed, source.Notify
 		if len(source.Images) > 0 {
 			r.record.Images = source.Images
 		}
