@@ -92,6 +92,10 @@ type Deployment struct {
 	// Keep is how many releases of the environment stay on its hosts, live and standby
 	// among them; 0 in records of older versions.
 	Keep int `json:"keep,omitempty"`
+	// Notify are those who are told how it goes and whose addresses are in variables: a
+	// rollback, which has no service file, tells them too. Addresses themselves may be
+	// secret and are never recorded.
+	Notify []Notify `json:"notify,omitempty"`
 	// Missed are the hosts that did not answer and were left out.
 	Missed   []string        `json:"missed,omitempty"`
 	State    DeploymentState `json:"state"`
@@ -110,6 +114,14 @@ type DeployedContainer struct {
 // On tells whether the container belongs on a host.
 func (c DeployedContainer) On(endpoint string) bool {
 	return len(c.Hosts) == 0 || slices.Contains(c.Hosts, endpoint)
+}
+
+// Notify is somebody who is told how a deployment goes, in the words of its service
+// file.
+type Notify struct {
+	Kind     string `json:"kind"`
+	Variable string `json:"variable"` // that holds the address
+	When     string `json:"when"`
 }
 
 // TaskRun is one run of a once-only task.

@@ -4,27 +4,74 @@ import (
 	"context"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
-// announce tells those whom the file names where the deployment stands. It can't
-// fail it.
+// announce tells those whom the file names where the deployment stands, after all
+// that is being told beside it. It can't fail it.
 func (r *run) announce(ctx context.Context) {
-	if len(r.spec.Notify) == 0 {
-		return
-	}
-	ctx, done := bounded(ctx, evidenceTimeout)
-	defer done()
-	for _, why := range r.notify(ctx, r.spec, r.record, r.previousOutcome(ctx)) {
+	r.heard()
+	for _, why := range r.announcement(ctx, r.spec, r.record) {
 		r.note("%s", why)
 	}
 }
 
-// previousOutcome is the deployment that this one is compared with; nil when there
-// is none or it can't be told.
-func (r *run) previousOutcome(ctx context.Context) *catalog.Deployment {
-	all, err := r.opt.Store.Deployments(ctx, r.record.Service, r.env.Name)
+// announceBeside tells where a deployment stands while the run goes on: one who
+// answers late holds nothing up. What is told so is told in its order.
+func (r *run) announceBeside(ctx context.Context, record catalog.Deployment) {
+	if len(r.spec.Notify) == 0 {
+		return
+	}
+	before, spec, told := r.telling, r.spec, make(chan []string, 1)
+	r.telling = told
+	go func() {
+		var notes []string
+		if before != nil {
+			notes = <-before
+		}
+		told <- append(notes, r.announcement(ctx, spec, record)...)
+	}()
+}
+
+// heard waits until all is told that is told beside the run, and notes whom it did
+// not reach.
+func (r *run) heard() {
+	if r.telling == nil {
+		return
+	}
+	for _, why := range <-r.telling {
+		r.note("%s", why)
+	}
+	r.telling = nil
+}
+
+// allHeard is that for all runs. Nothing of them may go on meanwhile.
+func (g *group) allHeard() {
+	for _, r := range g.runs {
+		r.heard()
+	}
+}
+
+// announcement tells those whom a file names where a deployment stands. It answers
+// a sentence about each who could not be told.
+func (d *Deployer) announcement(ctx context.Context, spec *servicefile.Spec, record catalog.Deployment) []string {
+	if len(spec.Notify) == 0 {
+		return nil
+	}
+	ctx, done := bounded(ctx, evidenceTimeout)
+	defer done()
+	return d.notify(ctx, spec, record, d.previousOutcome(ctx, record))
+}
+
+// previousOutcome is the deployment that one which has ended is compared with; nil
+// when there is none or it can't be told.
+func (d *Deployer) previousOutcome(ctx context.Context, record catalog.Deployment) *catalog.Deployment {
+	if !record.State.Ended() {
+		return nil
+	}
+	all, err := d.opt.Store.Deployments(ctx, record.Service, record.Environment)
 	if err != nil {
 		return nil
 	}
-	return lastVerdict(all, r.record)
+	return lastVerdict(all, record)
 }

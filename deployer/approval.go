@@ -33,7 +33,7 @@ func (r *run) awaitApproval(ctx context.Context) error {
 		if err := r.keep(ctx, next); err != nil {
 			return err
 		}
-		r.announce(ctx)
+		r.announceBeside(ctx, r.record)
 	}
 	pause := fleet.Pacer(r.glance())
 	for {

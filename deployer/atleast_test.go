@@ -37,6 +37,38 @@ func TestDeafHostIsLeftOut(t *testing.T) {
 	require.Equal(t, created, w.created, "nothing was touched")
 }
 
+func TestStatusTellsWhichHostsWereLeftOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	missed := func() map[string][]string {
+		status, err := w.deployer().Status(t.Context(), "web")
+		require.NoError(t, err)
+		all := map[string][]string{}
+		for _, target := range status.Targets {
+			if target.Missed != nil {
+				all[target.Release.ID+" "+string(target.Holds)] = target.Missed
+			}
+		}
+		return all
+	}
+	w.deaf["c"] = true
+	_, err := w.deployer().Deploy(t.Context(), atLeast(2, "r1"))
+	require.NoError(t, err)
+	require.Equal(t, map[string][]string{"r1 live": {"c"}}, missed())
+
+	w.deaf["c"] = false
+	_, err = w.deployer().Deploy(t.Context(), atLeast(2, "r2"))
+	require.NoError(t, err)
+	for range 6 { // more than status tells
+		_, err = w.deployer().Deploy(t.Context(), request("missing", "r3"))
+		require.Error(t, err)
+	}
+	require.Equal(t, map[string][]string{"r1 standby": {"c"}}, missed())
+	_, err = w.deployer().Deploy(t.Context(), atLeast(2, "r3"))
+	require.NoError(t, err)
+	require.Empty(t, missed())
+}
+
 func TestHostThatDiesMeanwhileIsLeftOut(t *testing.T) {
 	for _, state := range []catalog.DeploymentState{catalog.Locked, catalog.Starting, catalog.Checking} {
 		t.Run(string(state), func(t *testing.T) {

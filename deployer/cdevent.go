@@ -96,6 +96,9 @@ func (t tidings) cloudEvents() []any {
 	if !t.record.State.Ended() {
 		return []any{t.cloudEvent(runStarted, "started", t.run(runContent{PipelineName: name}))}
 	}
+	if t.byHand { // the run has finished long since
+		return []any{t.cloudEvent(serviceRolledBack, "rolledback", t.running(t.liveAgain()))}
+	}
 	events := []any{t.cloudEvent(runFinished, "finished", t.run(runContent{
 		PipelineName: name, Outcome: cdOutcome(t.record.State), Errors: Printable(t.record.Reason),
 	}))}

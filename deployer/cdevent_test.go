@@ -44,6 +44,9 @@ func TestCDEventsOfAState(t *testing.T) {
 	}
 	first := ended(catalog.Succeeded)
 	first.Previous = catalog.AliasValue{}
+	byHand := tidings{spec: &servicefile.Spec{}, record: ended(catalog.RolledBack), byHand: true}.cloudEvents()
+	require.Len(t, byHand, 1, "its run has finished long since")
+	require.Equal(t, serviceRolledBack, byHand[0].(cloudEvent).Type)
 	require.Equal(t, serviceDeployed, newTidings(&servicefile.Spec{}, first, nil).cloudEvents()[1].(cloudEvent).Type)
 }
 

@@ -51,6 +51,7 @@ type run struct {
 	trouble error                     // why the last look at Consul or a host saw nothing; nil when it did
 	shown   map[string]catalog.Health // how each check was when it was last told
 	at      string                    // the alias that tests go to instead of the target; empty for the target
+	telling <-chan []string           // answers when all is told that is told beside the run; nil when nothing is
 }
 
 // Deploy brings a release to an environment: into its offline colour, checked,
@@ -97,6 +98,7 @@ func (d *Deployer) newRecord(req Request, r *run) catalog.Deployment {
 		Images:      req.Images,
 		From:        req.From,
 		Keep:        cmp.Or(r.env.Keep, servicefile.DefaultKeep),
+		Notify:      recordedNotify(r.spec.Notify),
 		By:          d.opt.By,
 	}
 	return record.Enter(catalog.Pending, now, "")
@@ -122,7 +124,7 @@ type step struct {
 // preparations are the states before the flip that the run goes through.
 func (r *run) preparations() []step {
 	steps := []step{
-		{catalog.Locked, func(ctx context.Context) error { return r.platform.preflight(ctx, r.work()) }},
+		{catalog.Locked, r.preflight},
 		{catalog.Pulling, r.pull},
 		{catalog.Starting, r.stage},
 		{catalog.Checking, r.check},
@@ -134,6 +136,13 @@ func (r *run) preparations() []step {
 		steps = append(steps, step{catalog.AwaitingApproval, r.awaitApproval})
 	}
 	return steps
+}
+
+// preflight looks whether the work can be done. Its state is the first that is
+// recorded, so the beginning is told now.
+func (r *run) preflight(ctx context.Context) error {
+	r.announceBeside(ctx, r.record)
+	return r.platform.preflight(ctx, r.work())
 }
 
 // prepare goes through the given states.

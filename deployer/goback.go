@@ -69,6 +69,7 @@ func (d *Deployer) goBackTo(ctx context.Context, alias catalog.Alias, req Rollba
 		return r.wouldReturn(ctx, alias, req)
 	}
 	g := &group{Deployer: d, runs: []*run{r}}
+	defer g.allHeard()
 	ctx, release, err := g.lockAll(ctx)
 	defer release()
 	if err != nil {
@@ -79,7 +80,9 @@ func (d *Deployer) goBackTo(ctx context.Context, alias catalog.Alias, req Rollba
 	if err := g.goBack(ctx, req.Force); err != nil {
 		return Flipped{}, notGoneBack(err)
 	}
-	return r.gone(ctx, began), nil
+	done := r.gone(ctx, began)
+	r.announceRollback(ctx, r.service, r.record.ID, &done)
+	return done, nil
 }
 
 // returning is the run of a rollback. What it brings is not known yet.
@@ -113,7 +116,7 @@ func (g *group) goBack(ctx context.Context, force bool) error {
 		return r.notBegun(ctx, err)
 	}
 	err := r.prepare(ctx, []step{
-		{catalog.Locked, func(ctx context.Context) error { return r.platform.preflight(ctx, r.work()) }},
+		{catalog.Locked, r.preflight},
 		{catalog.Starting, r.stage},
 		{catalog.Checking, r.check},
 	})
@@ -195,7 +198,7 @@ func (r *run) take(ctx context.Context, found recalled, force bool) error {
 	r.record.Keep = keepOf(all)
 	if n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == found.source }); n >= 0 {
 		source := all[n]
-		r.record.Spec, r.record.Committed = source.Spec, source.Committed
+		r.record.Spec, r.record.Committed, r.record.Notify = source.Spec, source.Committed, source.Notify
 		if len(source.Images) > 0 {
 			r.record.Images = source.Images
 		}

@@ -33,6 +33,7 @@ func (d *Deployer) DeployTogether(ctx context.Context, reqs []Request) ([]catalo
 	if err := g.fits(); err != nil {
 		return nil, err
 	}
+	defer g.allHeard()
 	ctx, release, err := g.lockAll(ctx)
 	defer release()
 	if err != nil {

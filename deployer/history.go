@@ -27,6 +27,10 @@ type PastDeployment struct {
 	Holds Holding `json:"holds,omitempty"`
 	// Dead tells that it has not ended and nobody is at it.
 	Dead bool `json:"dead,omitempty"`
+	// Waits is what it waits for where it awaits approval, when nobody need be at it.
+	Waits *Waiting `json:"waits,omitempty"`
+	// Record is all that is recorded of it.
+	Record catalog.Deployment `json:"record"`
 }
 
 // PastStep is a state that a deployment went through.
@@ -65,6 +69,9 @@ func (d *Deployer) History(ctx context.Context, service, environment string) ([]
 		}
 		for _, record := range all {
 			one := pastOf(s, record, d.opt.Now())
+			if one.Waits, err = d.waiting(ctx, record); err != nil {
+				return nil, err
+			}
 			one.Dead = !record.State.Ended() && !(locked && lock.Alive && lock.Deployment == record.ID)
 			past = append(past, one)
 		}
@@ -94,7 +101,7 @@ func pastOf(s *catalog.Service, record catalog.Deployment, now time.Time) PastDe
 	past := PastDeployment{
 		ID: record.ID, Environment: record.Environment, Target: record.Target, Release: record.Release,
 		Revision: record.Revision, By: record.By, State: record.State, Reason: record.Reason,
-		Steps: []PastStep{}, Holds: holdingOf(s, record),
+		Steps: []PastStep{}, Holds: holdingOf(s, record), Record: record,
 	}
 	for n, m := range record.Timeline {
 		step := PastStep{State: m.State, Note: m.Note}

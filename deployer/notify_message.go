@@ -20,6 +20,8 @@ type tidings struct {
 	// live is the deployment whose release is live again after a rollback; nil
 	// where it is not known.
 	live *catalog.Deployment
+	// byHand tells that somebody has rolled back after the deployment had ended.
+	byHand bool
 }
 
 func newTidings(spec *servicefile.Spec, record catalog.Deployment, previous *catalog.Deployment) tidings {
@@ -148,7 +150,7 @@ func (t tidings) circumstances() string {
 	if r.Revision != "" {
 		all = append(all, "commit "+servicefile.ShortRevision(r.Revision))
 	}
-	if n := len(r.Timeline); n > 1 && r.State.Ended() {
+	if n := len(r.Timeline); n > 1 && r.State.Ended() && !t.byHand {
 		all = append(all, "took "+r.Timeline[n-1].At.Sub(r.Timeline[0].At).Round(100*time.Millisecond).String())
 	}
 	return strings.Join(append(all, "deployment "+r.ID), " · ")

@@ -24,6 +24,7 @@ func (d *Deployer) Resume(ctx context.Context, req Request) (catalog.Deployment,
 	if err := r.standing(ctx); err != nil {
 		return catalog.Deployment{}, err
 	}
+	defer g.allHeard()
 	ctx, release, err := g.lockAll(ctx)
 	defer release()
 	if err != nil {
@@ -94,6 +95,7 @@ func (r *run) resumeByEnding(ctx context.Context) error {
 		return err
 	}
 	r.record = settled
+	r.announce(ctx)
 	return &Failure{
 		Stage: stage, Outcome: settled.State, Service: r.record.Service, Deployment: r.record.ID, BeforeFlip: settled.State != catalog.RolledBack,
 		Reason: fmt.Sprintf("deployment %s: %s, before its flip was through, and is reverted; deploy again", r.record.ID, end.reason),

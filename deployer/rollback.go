@@ -61,6 +61,7 @@ func (d *Deployer) Rollback(ctx context.Context, service, environment string, fo
 	if err != nil {
 		return Flipped{}, rollbackFailure(service, alias, err)
 	}
+	d.announceRollback(ctx, s, s.Releases[standby].Deployment, &done)
 	return done, nil
 }
 

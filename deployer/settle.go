@@ -24,12 +24,17 @@ func (r *run) settleLeftovers(ctx context.Context, session string) error {
 		died := fmt.Sprintf("its deployer died while %s", record.State)
 		end := ending{state: catalog.Failed, reason: died, note: "reverted by the next run"}
 		if record.State == catalog.AwaitingApproval {
-			end.state, end.reason = catalog.Superseded, "a later deployment took its place while it awaited approval"
+			end.state = catalog.Superseded
+			if end.reason, err = r.gaveWay(ctx, record); err != nil {
+				return err
+			}
 		}
 		end.undo = r.undoDead
-		if _, err := r.settle(ctx, record, session, end); err != nil {
+		settled, err := r.settle(ctx, record, session, end)
+		if err != nil {
 			return fmt.Errorf("settle deployment %s: %w", record.ID, err)
 		}
+		r.announceBeside(ctx, settled)
 	}
 	return nil
 }

@@ -21,7 +21,8 @@ type Status struct {
 	Targets     []TargetStatus        `json:"targets"`
 	Routers     []RouterStatus        `json:"routers"`
 	Deployments []catalog.Deployment  `json:"deployments"` // the newest first
-	Kept        []KeptRelease         `json:"kept"`        // the newest first
+	Waiting     []Waiting             `json:"waiting,omitempty"`
+	Kept        []KeptRelease         `json:"kept"` // the newest first
 	Drift       []Drift               `json:"drift"`
 	// Unseen says which hosts could not be looked at for drift, and why.
 	Unseen []string `json:"unseen,omitempty"`
@@ -52,6 +53,11 @@ type TargetStatus struct {
 	Instances []catalog.Instance `json:"instances"`
 	Passing   int                `json:"passing"`   // of the recorded release
 	Strangers int                `json:"strangers"` // of another release, so not routed
+	// Holds tells what its release is good for; empty while a deployment works on it.
+	Holds Holding `json:"holds,omitempty"`
+	// Missed are the hosts that the release's deployment left out, as they did not
+	// answer.
+	Missed []string `json:"missed,omitempty"`
 }
 
 // RouterStatus is a router and whether it has applied every flip of the service.
@@ -78,6 +84,12 @@ func (d *Deployer) Status(ctx context.Context, service string) (Status, error) {
 			return Status{}, fmt.Errorf("read the deployments of %s to %s: %w", service, env, err)
 		}
 		status.Deployments = append(status.Deployments, all[max(0, len(all)-lastDeployments):]...)
+		status.describeMissed(s, all)
+		waiting, err := d.waitingOf(ctx, all)
+		if err != nil {
+			return Status{}, err
+		}
+		status.Waiting = append(status.Waiting, waiting...)
 		seen, unseen := d.lookAround(ctx, s.Name, env, all)
 		status.Drift, status.Unseen = append(status.Drift, driftOf(s, env, all, seen)...), append(status.Unseen, unseen...)
 		status.Kept = append(status.Kept, keptReleases(env, seen)...)
@@ -128,6 +140,21 @@ func describeTarget(s *catalog.Service, t catalog.Target, aliases []AliasStatus)
 		}
 	}
 	return ts
+}
+
+// describeMissed adds to the targets what their deployments' records say of hosts
+// that were left out.
+func (status *Status) describeMissed(s *catalog.Service, deployments []catalog.Deployment) {
+	for _, record := range deployments {
+		holds := holdingOf(s, record)
+		if holds == "" {
+			continue
+		}
+		n := slices.IndexFunc(status.Targets, func(t TargetStatus) bool { return t.Target == record.Target })
+		if n >= 0 {
+			status.Targets[n].Holds, status.Targets[n].Missed = holds, record.Missed
+		}
+	}
 }
 
 // aliasNames are the aliases that have a key, and those that uncoloured

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // historyLength is how many deployments are shown unless told otherwise.
@@ -21,8 +22,9 @@ func historyCommand(g *globals) *cobra.Command {
 		Use:   "history SERVICE [ENVIRONMENT]",
 		Short: "Show the deployments of a service, the newest first",
 		Long: `History shows the recorded deployments of a service to an environment, or to all
-of them: what was deployed, by whom and when, how long each state took, how it
-ended and why. A release that is live, or what a rollback goes to, is marked.`,
+of them: what was deployed, by whom, from which commit and when, how long each
+state took, how it ended and why. A release that is live, or what a rollback goes
+to, is marked. With --json each has its whole record, too.`,
 		Example: "  teal history web\n  teal history web production -n 3 --json",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -56,7 +58,7 @@ func printHistory(out io.Writer, past []deployer.PastDeployment) {
 		fmt.Fprintln(out, "no deployments are recorded")
 	}
 	for _, p := range past {
-		fmt.Fprintf(out, "%s  release %s to %s by %s%s\n", p.ID, p.Release, p.Target, p.By, holdsWords(p))
+		fmt.Fprintf(out, "%s  release %s to %s by %s%s%s\n", p.ID, p.Release, p.Target, p.By, commitWords(p), holdsWords(p))
 		fmt.Fprintf(out, "  began %s, %s\n", p.Began.Local().Format(time.DateTime), outcomeWords(p))
 		if steps := stepWords(p.Steps); steps != "" {
 			fmt.Fprintf(out, "  %s\n", steps)
@@ -72,6 +74,13 @@ func printHistory(out io.Writer, past []deployer.PastDeployment) {
 	}
 }
 
+func commitWords(p deployer.PastDeployment) string {
+	if p.Revision == "" {
+		return ""
+	}
+	return ", commit " + servicefile.ShortRevision(p.Revision)
+}
+
 func holdsWords(p deployer.PastDeployment) string {
 	if p.Holds == "" {
 		return ""
@@ -82,6 +91,8 @@ func holdsWords(p deployer.PastDeployment) string {
 func outcomeWords(p deployer.PastDeployment) string {
 	took := p.Took.Round(10 * time.Millisecond)
 	switch {
+	case p.Waits != nil:
+		return fmt.Sprintf("%s: %s", p.State, p.Waits)
 	case p.Dead:
 		return fmt.Sprintf("%s: its deployer is gone, and the next deployment finishes or reverts it", p.State)
 	case !p.State.Ended():

@@ -22,8 +22,15 @@ type output interface {
 	// say shows something else that was done, with a word on what it is about,
 	// which may be empty.
 	say(what, format string, args ...any)
+	// begin shows that a step begins, which may take long; title is what it is. The
+	// one before it must have ended.
+	begin(step, title string)
+	// end shows that the step ends.
+	end()
 	// done shows how a deployment ended that came through, or what it waits for.
 	done(record catalog.Deployment)
+	// passed shows how a command ended that came through without a deployment.
+	passed(text string)
 	// failed shows why the command failed and ends the output. What it answers is
 	// for the command to return: the same error, marked as said where it was.
 	failed(err error) error
@@ -43,7 +50,7 @@ func (f *outputFlags) add(cmd *cobra.Command) {
 }
 
 // newOutput is the output for where a command runs. It starts nothing before the
-// first event.
+// first event or step.
 func newOutput(cmd *cobra.Command, f outputFlags) output {
 	out, errs := cmd.OutOrStdout(), cmd.ErrOrStderr()
 	file, _ := out.(*os.File)

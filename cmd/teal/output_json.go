@@ -12,7 +12,7 @@ import (
 )
 
 // jsonLine is one line of --json: an event, or with the kind "outcome" how a
-// deployment ended. The last line of a command is an outcome.
+// deployment or a pipeline ended. The last line of a command is an outcome.
 type jsonLine struct {
 	At        time.Time               `json:"at"`
 	Kind      string                  `json:"kind"` // "entered", "step", "note", "said" or "outcome"
@@ -106,12 +106,24 @@ func (o *jsonOutput) say(what, format string, args ...any) {
 	o.write(jsonLine{Kind: "said", Text: text})
 }
 
+// begin and end show nothing: what a step says names it.
+func (o *jsonOutput) begin(string, string) {}
+
+func (o *jsonOutput) end() {}
+
 func (o *jsonOutput) done(record catalog.Deployment) {
 	l := jsonLine{Kind: "outcome", State: record.State, Service: record.Service, Release: record.Release, Record: &record, Text: conclusion(record)}
-	if record.State == catalog.Succeeded {
+	switch record.State {
+	case catalog.Succeeded:
 		l.Exit = new(exitDone)
+	case catalog.AwaitingApproval:
+		l.Exit = new(exitAwaiting)
 	}
 	o.write(l)
+}
+
+func (o *jsonOutput) passed(text string) {
+	o.write(jsonLine{Kind: "outcome", Exit: new(exitDone), Text: deployer.Printable(text)})
 }
 
 // failed leaves the error to be written to standard error too.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"sync"
@@ -29,7 +30,9 @@ type lines struct {
 
 	spoke    time.Time       // when something was said last
 	waiting  string          // what goes on now, for the heartbeat; empty for nothing
-	doing    string          // the last step of it
+	doing    string          // what was done last of it
+	step     string          // of a pipeline that goes on now; empty for none
+	began    time.Time       // when that began
 	groups   int             // that were opened
 	group    string          // that is open; empty for none
 	services map[string]bool // of which something was said
@@ -72,12 +75,16 @@ func (l *lines) enter(e deployer.Event) {
 		l.waiting = ""
 		return
 	}
-	l.groups++
-	l.group = fmt.Sprintf("teal_%d_%s", l.groups, e.State)
 	title := string(e.State)
 	if e.Text != "" {
 		title += ": " + e.Text
 	}
+	l.openGroup(string(e.State), title)
+}
+
+func (l *lines) openGroup(name, title string) {
+	l.groups++
+	l.group = fmt.Sprintf("teal_%d_%s", l.groups, name)
 	l.raw(l.fold.open(l.group, title, l.now()))
 }
 
@@ -95,24 +102,49 @@ func (l *lines) line(what, text string) {
 
 func (l *lines) raw(text string) { _, _ = io.WriteString(l.p.out, text) }
 
+// begin opens the group of a step; those of the states in it come in its place, as
+// most CI systems know no group in a group.
+func (l *lines) begin(step, title string) {
+	l.every.start()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.step, l.doing, l.began = step, "", l.now()
+	l.spoke = l.began
+	l.openGroup(step, title)
+}
+
+func (l *lines) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.endGroup()
+	l.step, l.waiting, l.doing = "", "", ""
+}
+
 // beat says what is waited for, when nothing was said for a while.
 func (l *lines) beat() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.waiting == "" || l.now().Sub(l.spoke) < heartbeat {
+	if l.closed || l.waiting == "" && l.step == "" || l.now().Sub(l.spoke) < heartbeat {
 		return
 	}
 	text := "still " + l.waiting
+	if l.step != "" {
+		text = fmt.Sprintf("still %s, %s into this step", cmp.Or(l.waiting, "at it"), l.now().Sub(l.began).Round(time.Second))
+	}
 	if l.doing != "" {
 		text += "; last: " + l.doing
 	}
-	l.line("", text)
+	l.line(l.step, text)
 }
 
 func (l *lines) say(what, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.line(what, deployer.Printable(fmt.Sprintf(format, args...)))
+	text := deployer.Printable(fmt.Sprintf(format, args...))
+	if l.step != "" {
+		l.doing = text
+	}
+	l.line(what, text)
 }
 
 func (l *lines) done(record catalog.Deployment) {
@@ -121,6 +153,14 @@ func (l *lines) done(record catalog.Deployment) {
 	l.endGroup()
 	l.waiting = ""
 	l.line("", conclusion(record))
+}
+
+func (l *lines) passed(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.endGroup()
+	l.waiting = ""
+	l.line("", deployer.Printable(text))
 }
 
 func (l *lines) failed(err error) error {

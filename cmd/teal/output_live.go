@@ -132,11 +132,22 @@ func redraw(shown []int, columns int, said, picture []string) string {
 // escapeless is what is seen of a painted row.
 func escapeless(painted string) string { return deployer.Printable(painted) }
 
+// begin and end show nothing: what a step says stands above the picture as it comes.
+func (l *live) begin(string, string) {}
+
+func (l *live) end() {}
+
 // done keeps the conclusion for below the still picture.
 func (l *live) done(record catalog.Deployment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.conclusions = append(l.conclusions, conclusion(record))
+}
+
+func (l *live) passed(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conclusions = append(l.conclusions, deployer.Printable(text))
 }
 
 func (l *live) failed(err error) error {

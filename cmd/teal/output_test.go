@@ -196,6 +196,64 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
+func TestHeartbeatOfAStep(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out written
+		l := newLines(&out, &out, unfolded{}, time.Now)
+		l.begin("build", "step 2 of 11: build")
+		time.Sleep(heartbeat + heartbeatLook)
+		synctest.Wait()
+		require.Regexp(t, `build +still at it, 1[56]s into this step\n`, out.String())
+		l.say("build", "#7 RUN go build")
+		time.Sleep(heartbeat + heartbeatLook)
+		synctest.Wait()
+		require.Regexp(t, `build +still at it, 3[0-2]s into this step; last: #7 RUN go build\n`, out.String())
+		l.end()
+		said := out.String()
+		time.Sleep(2 * heartbeat)
+		synctest.Wait()
+		require.Equal(t, said, out.String(), "nothing goes on")
+
+		l.begin("deploy", "step 6 of 11: deploy")
+		l.event(entered(catalog.Checking, "checking web"))
+		time.Sleep(heartbeat + heartbeatLook)
+		synctest.Wait()
+		require.Regexp(t, `deploy +still checking, 1[56]s into this step\n`, out.String())
+		l.event(entered(catalog.Succeeded, "web is live"))
+		time.Sleep(heartbeat + heartbeatLook)
+		synctest.Wait()
+		require.Regexp(t, `deploy +still at it, 3[0-2]s into this step\n`, out.String())
+		l.end()
+		l.close()
+	})
+}
+
+func TestStepsInGroups(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	l := newLines(&out, &out, githubFolding{}, newClock().now)
+	l.begin("promote", "step 8 of 11: promote")
+	l.event(stepped("", "", "copied to registry.example/web"))
+	l.event(entered(catalog.Pulling, "pulling images"))
+	l.event(entered(catalog.Succeeded, "web is live"))
+	l.say("promote", "release 1.4 is live")
+	l.end()
+	l.begin("prune", "step 10 of 11: prune")
+	l.close()
+	require.Equal(t, `::group::step 8 of 11: promote
+   0.00s             copied to registry.example/web
+::endgroup::
+::group::pulling: pulling images
+   0.00s  pulling    pulling images
+::endgroup::
+   0.00s  succeeded  web is live
+   0.00s  promote    release 1.4 is live
+::group::step 10 of 11: prune
+::endgroup::
+`, out.String())
+}
+
 func TestFailuresThatWentTogether(t *testing.T) {
 	t.Parallel()
 	other := &deployer.Failure{Reason: "shop gave way", BeforeFlip: true, Stage: catalog.Checking}
@@ -256,6 +314,16 @@ func TestJSONOutput(t *testing.T) {
 	require.Equal(t, exitDone, *all[2].Exit)
 	require.Equal(t, "web", all[2].Record.Service)
 	require.Nil(t, all[2].Failure)
+}
+
+func TestJSONOutputOfWhatAwaitsApproval(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	o := &jsonOutput{out: &out, now: newClock().now}
+	o.done(catalog.Deployment{State: catalog.AwaitingApproval, Service: "web"})
+	all := decoded(t, out.String())
+	require.Equal(t, exitAwaiting, *all[0].Exit)
+	require.Equal(t, "web", all[0].Record.Service)
 }
 
 func TestJSONOutputOfAFailure(t *testing.T) {

@@ -58,7 +58,16 @@ can be left out with --skip:
 The first environment is the one that the second requires. Where there is but one,
 it is deployed to, and promote and confirm have nothing to do. A step that fails
 ends the pipeline with that step's exit code; run it again and it goes on from the
-start, which by then is mostly done.`,
+start, which by then is mostly done.
+
+What could not be pruned is noted and does not end the pipeline, as the release is
+live; the next run tries again. teal prune ends with 1 then.
+
+Where an environment asks for approval it ends with 7. Run it again once somebody
+has approved: it goes on with the deployment that waits, if the service file, the
+release and the digests of its images are still the same, and then with the later
+steps. Other images are another deployment, which waits for its own approval; with
+--skip build,test,push,deploy nothing is made anew.`,
 		Example: "  teal pipeline\n  teal pipeline --skip test,prune --wait 10m",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.run(cmd) },
@@ -69,6 +78,7 @@ start, which by then is mostly done.`,
 	cmd.Flags().StringSliceVar(&p.skip, "skip", nil, "steps to leave out")
 	cmd.Flags().StringVar(&p.engine, "engine", "", "the Docker engine that builds (default DOCKER_HOST, else the local one)")
 	cmd.Flags().BoolVar(&p.dry, "dry-run", false, "say which steps there would be, and do nothing")
+	keepFlag(cmd, &p.keep)
 	p.waitFlags(cmd)
 	return cmd
 }
@@ -79,6 +89,7 @@ type pipeline struct {
 	from, to string
 	engine   string
 	skip     []string
+	keep     int
 	dry      bool
 
 	source source
@@ -86,8 +97,9 @@ type pipeline struct {
 	dep    *deployer.Deployer
 	did    []string // what the steps say of themselves, for the report
 
-	pushed   map[string]string // what was pushed, by part: pinned
-	deployed string            // the deployment of the first environment; empty when it is left out
+	pushed   map[string]string   // what was pushed, by part: pinned
+	deployed string              // the deployment of the first environment; empty when it is left out
+	last     *catalog.Deployment // that it brought, or that waits; nil when there is none
 }
 
 func (p *pipeline) run(cmd *cobra.Command) error {
@@ -96,7 +108,10 @@ func (p *pipeline) run(cmd *cobra.Command) error {
 			return usageError{fmt.Errorf("there is no step %q to skip; the steps are %s", name, strings.Join(pipelineSteps, ", "))}
 		}
 	}
-	var err error
+	err := soundKeep(cmd, p.keep)
+	if err != nil {
+		return err
+	}
 	if p.source, err = p.only(cmd); err != nil {
 		return err
 	}
@@ -113,14 +128,25 @@ func (p *pipeline) run(cmd *cobra.Command) error {
 			return p.end(name, err)
 		}
 	}
+	p.through()
 	return nil
+}
+
+// through is how a pipeline ends whose steps are all done or left out.
+func (p *pipeline) through() {
+	if p.last == nil {
+		p.out.passed("the pipeline is through and has deployed nothing")
+		return
+	}
+	p.out.done(*p.last)
 }
 
 // end is how a pipeline ends that a step has ended.
 func (p *pipeline) end(step string, err error) error {
 	var awaiting *deployer.Awaiting
 	if errors.As(err, &awaiting) {
-		p.out.say(step, "%s", err)
+		p.out.say(step, "the pipeline ends here; run it again once somebody has approved, and it goes on with deployment %s", awaiting.Deployment)
+		p.out.done(*p.last)
 		return said{err}
 	}
 	return p.out.failed(fmt.Errorf("step %s: %w", step, err))
@@ -169,6 +195,10 @@ func (p *pipeline) step(ctx context.Context, n int, name string) error {
 	if p.dry {
 		p.out.say(name, "step %d of %d would be done", n+1, len(pipelineSteps))
 		return nil
+	}
+	if name != stepReport { // which is to be seen without unfolding it
+		p.out.begin(name, fmt.Sprintf("step %d of %d: %s", n+1, len(pipelineSteps), name))
+		defer p.out.end()
 	}
 	return map[string]func(context.Context) error{
 		stepLint: p.lint, stepBuild: p.build, stepTest: p.test, stepPush: p.push, stepPlan: p.plan,
@@ -270,9 +300,9 @@ func (p *pipeline) plan(ctx context.Context) error {
 func (p *pipeline) deploy(ctx context.Context) error {
 	req := p.request(p.source, p.from)
 	req.Images = p.pushed // and not what their tags mean by now
-	done, err := p.dep.DeployTogether(ctx, []deployer.Request{req})
+	done, err := p.dep.Continue(ctx, req)
 	if err == nil {
-		p.deployed = done[0].ID
+		p.deployed = done.ID
 	}
 	return p.live(stepDeploy, done, err)
 }
@@ -281,18 +311,21 @@ func (p *pipeline) promoteIt(ctx context.Context) error {
 	if p.to == "" {
 		return p.told(stepPromote, "there is but one environment")
 	}
-	done, err := p.promote(ctx, p.dep, p.source, p.from, p.to, p.deployed)
-	return p.live(stepPromote, done, err)
-}
-
-func (p *pipeline) live(step string, done []catalog.Deployment, err error) error {
+	req, err := p.promotion(ctx, p.dep, p.source, p.from, p.to, p.deployed)
 	if err != nil {
 		return err
 	}
-	for _, record := range done {
-		_ = p.told(step, "release %s is live in %s as %s", record.Release, record.Environment, record.Target)
+	done, err := p.dep.Continue(ctx, req)
+	return p.live(stepPromote, done, err)
+}
+
+// live tells what a deployment has brought, and keeps it for the end.
+func (p *pipeline) live(step string, done catalog.Deployment, err error) error {
+	p.last = &done
+	if err != nil {
+		return err
 	}
-	return nil
+	return p.told(step, "release %s is live in %s as %s", done.Release, done.Environment, done.Target)
 }
 
 func (p *pipeline) verify(environment string) func(context.Context) error {
@@ -318,16 +351,28 @@ func (p *pipeline) verify(environment string) func(context.Context) error {
 	}
 }
 
+// prune fails only when it is interrupted: the release is live, and the next run
+// prunes what is left.
 func (p *pipeline) prune(ctx context.Context) error {
 	for _, environment := range []string{p.from, p.to} {
 		if environment == "" {
 			continue
 		}
-		pruned, err := p.dep.Prune(ctx, deployer.PruneRequest{Service: p.source.spec.Service, Environment: environment})
-		if err != nil {
-			return err
+		pruned, err := p.dep.Prune(ctx, deployer.PruneRequest{Service: p.source.spec.Service, Environment: environment, Keep: p.keep})
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		_ = p.told(stepPrune, "%s: %d containers and %d records are gone", environment, len(pruned.Containers), len(pruned.Deployments))
+		if err != nil {
+			pruned.Left = append(pruned.Left, err.Error())
+		}
+		for _, left := range pruned.Left {
+			p.out.say("note", "left in %s: %s", environment, left)
+		}
+		text := fmt.Sprintf("%s: %d containers and %d records are gone", environment, len(pruned.Containers), len(pruned.Deployments))
+		if len(pruned.Left) > 0 {
+			text += ", and not all that could go; see the notes"
+		}
+		_ = p.told(stepPrune, "%s", text)
 	}
 	return nil
 }

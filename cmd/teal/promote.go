@@ -42,7 +42,11 @@ images are copied there first.`,
 				return d.dryRun(cmd, []deployer.Request{req})
 			}
 			return d.show(cmd, func(ctx context.Context, dep *deployer.Deployer) ([]catalog.Deployment, error) {
-				return d.promote(ctx, dep, s, from, to, "")
+				req, err := d.promotion(ctx, dep, s, from, to, "")
+				if err != nil {
+					return nil, err
+				}
+				return dep.DeployTogether(ctx, []deployer.Request{req})
 			})
 		},
 	}
@@ -54,13 +58,10 @@ images are copied there first.`,
 	return cmd
 }
 
-// promote brings what is live in one environment to another, if it is what the
-// given deployment brought; of any where that is empty.
-func (d *deploying) promote(ctx context.Context, dep *deployer.Deployer, s source, from, to, deployment string) ([]catalog.Deployment, error) {
+// promotion is the request that brings what is live in one environment to another,
+// if it is what the given deployment brought; of any where that is empty.
+func (d *deploying) promotion(ctx context.Context, dep *deployer.Deployer, s source, from, to, deployment string) (deployer.Request, error) {
 	req, err := dep.Promotion(ctx, s.spec, from, to, deployment, false)
-	if err != nil {
-		return nil, err
-	}
 	req.WaitLock, req.WaitApproval = d.wait, d.waitApproval
-	return dep.DeployTogether(ctx, []deployer.Request{req})
+	return req, err
 }

@@ -35,8 +35,8 @@ It holds the deployment lock meanwhile, and ends with 6 when somebody deploys.`,
 		Example: "  teal prune web --keep 20 --dry-run\n  teal prune web production",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if req.Keep < 1 && cmd.Flags().Changed("keep") {
-				return usageError{fmt.Errorf("--keep %d is less than one release", req.Keep)}
+			if err := soundKeep(cmd, req.Keep); err != nil {
+				return err
 			}
 			req.Service, req.Environment = args[0], strings.Join(args[1:], "")
 			d, err := g.deployer(nil)
@@ -55,11 +55,24 @@ It holds the deployment lock meanwhile, and ends with 6 when somebody deploys.`,
 			return err
 		},
 	}
-	cmd.Flags().IntVar(&req.Keep, "keep", 0, "how many releases, and records of deployments, stay of each environment (default what its file says)")
+	keepFlag(cmd, &req.Keep)
 	cmd.Flags().BoolVar(&req.Images, "images", false, "remove images of the service that nothing refers to, too")
 	cmd.Flags().BoolVar(&req.DryRun, "dry-run", false, "say what would be removed, and remove nothing")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as JSON")
 	return cmd
+}
+
+// keepFlag declares the flag of the commands that prune.
+func keepFlag(cmd *cobra.Command, keep *int) {
+	cmd.Flags().IntVar(keep, "keep", 0, fmt.Sprintf("how many releases, and records of deployments, stay of each environment (default what its file says, and %d records)", deployer.DefaultRecords))
+}
+
+// soundKeep is why what was asked for is too little, or nil.
+func soundKeep(cmd *cobra.Command, keep int) error {
+	if keep < 1 && cmd.Flags().Changed("keep") {
+		return usageError{fmt.Errorf("--keep %d is less than one release", keep)}
+	}
+	return nil
 }
 
 // printPruned says one fact a line.

@@ -51,6 +51,8 @@ func TestHistoryAndPrune(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(said), &past))
 	require.Len(t, past, 1)
 	require.Equal(t, newest, past[0].ID)
+	require.Equal(t, newest, past[0].Record.ID)
+	require.Len(t, past[0].Record.Timeline, 2)
 
 	_, said = s.teal("prune web --keep 1 --dry-run")
 	require.Equal(t, "would remove the record of deployment "+oldest+" to production: release 1.1.0 failed\n", said)
@@ -63,6 +65,29 @@ func TestHistoryAndPrune(t *testing.T) {
 	require.Equal(t, "removed nothing\n", said)
 	_, said = s.teal("history web")
 	require.NotContains(t, said, oldest)
+}
+
+func TestHistoryAndStatusOfWhatAwaitsApproval(t *testing.T) {
+	s := newShop(t)
+	d := catalog.Deployment{
+		ID: "20260102t030000.000z-aaaaaa", Service: "web", Environment: "production", Release: "1.3.0",
+		Revision: "0123456789abcdef0123", By: "ann@ci",
+		Approval: &catalog.Approval{Until: time.Now().Add(time.Hour), Then: catalog.Abort},
+	}.Enter(catalog.AwaitingApproval, time.Now(), "")
+	for want, until := range map[string]time.Time{
+		"awaits approval until ":                d.Approval.Until,
+		"its time for approval is over since 2": time.Date(2026, 1, 2, 4, 0, 0, 0, time.UTC),
+	} {
+		d.Approval.Until = until
+		s.put("kv/teal/deployments/web/production/"+d.ID, string(d.Encode()))
+		_, said := s.teal("history web production")
+		require.Contains(t, said, "awaiting-approval: "+want)
+		require.Contains(t, said, " by ann@ci, commit 0123456789ab\n")
+		require.NotContains(t, said, "its deployer is gone")
+		_, said = s.teal("status web")
+		require.Contains(t, said, want)
+		require.Contains(t, said, "(then: abort)")
+	}
 }
 
 func TestLockStatusAndRelease(t *testing.T) {

@@ -18,8 +18,8 @@ func statusCommand(g *globals) *cobra.Command {
 		Use:   "status SERVICE",
 		Short: "Show what a service's aliases point at and how its instances are",
 		Long: `Status shows what a service's aliases point at, what its targets hold and how
-their instances are, which releases are kept to go back to, the routers, the last
-deployments, and containers that are not as recorded.
+their instances are, which hosts were left out, which releases are kept to go back
+to, the routers, the last deployments, and containers that are not as recorded.
 
 With --watch it looks every second until Ctrl-C: in a terminal over what was there
 before, otherwise below it when something has changed.`,
@@ -69,6 +69,7 @@ func printStatus(out io.Writer, s deployer.Status) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d of %d\t%s\n", t.Target, release, state, t.Passing, len(t.Instances), strings.Join(t.Live, ", "))
 	}
+	printMissed(w, s)
 	printInstances(w, s)
 	printKept(w, s)
 	fmt.Fprintln(w, "\nROUTER\tREQUESTS AT\tUP TO DATE")
@@ -81,9 +82,26 @@ func printStatus(out io.Writer, s deployer.Status) error {
 		if d.Reason != "" {
 			fmt.Fprintf(w, "\t%s\n", firstLine(d.Reason))
 		}
+		for _, waiting := range s.Waiting {
+			if waiting.Deployment == d.ID {
+				fmt.Fprintf(w, "\t%s\n", waiting)
+			}
+		}
 	}
 	printDrift(w, s)
 	return w.Flush()
+}
+
+// printMissed says which hosts do not have a release, a line each.
+func printMissed(w io.Writer, s deployer.Status) {
+	for _, t := range s.Targets {
+		if t.Release == nil {
+			continue
+		}
+		for _, host := range t.Missed {
+			fmt.Fprintf(w, "release %s, %s as %s, is not on %s: it did not answer when that was deployed; deploy again when it does\n", t.Release.ID, t.Holds, t.Target, host)
+		}
+	}
 }
 
 // printKept says what could be gone back to besides the standby.

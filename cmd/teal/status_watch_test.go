@@ -58,6 +58,15 @@ func TestStatusNamesWhatIsKept(t *testing.T) {
 	require.Regexp(t, `KEPT +ENVIRONMENT +DEPLOYMENT +ON\n1\.4\.0 +production +d1 +ssh://one, ssh://two\n`, out.String())
 }
 
+func TestStatusNamesTheHostsThatWereLeftOut(t *testing.T) {
+	var out bytes.Buffer
+	green := catalog.Target{Colour: catalog.Green, Environment: "production"}
+	require.NoError(t, printStatus(&out, deployer.Status{Service: "web", Targets: []deployer.TargetStatus{
+		{Target: green, Release: &catalog.Release{ID: "1.4.0"}, Holds: deployer.HoldsLive, Missed: []string{"ssh://one"}},
+	}}))
+	require.Contains(t, out.String(), "\nrelease 1.4.0, live as green-production, is not on ssh://one: it did not answer")
+}
+
 func TestLogLinesSayWhereTheyComeFrom(t *testing.T) {
 	require.Equal(t, "web-1/web-blue-1 | hello", logWords(deployer.LogLine{Host: "ssh://web-1", Container: "web-blue-1", Text: "hello"}))
 }
