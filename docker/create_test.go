@@ -16,7 +16,12 @@ func TestCreateBody(t *testing.T) {
 	config, host, networking, err := createBody(catalog.ContainerSpec{
 		Name: "web-blue-1", Image: "web:1", Entrypoint: []string{"/web"}, Command: []string{"serve"},
 		Env: map[string]string{"B": "2", "A": "1"}, Labels: map[string]string{"l": "v"},
-		Ports:   []catalog.Port{{Private: 80}, {Private: 53, Protocol: "udp", HostIP: "127.0.0.1", Host: 5353}},
+		Ports: []catalog.Port{
+			{Private: 80},
+			{Private: 53, Protocol: "udp", HostIP: "127.0.0.1", Host: 5353},
+			{Private: 8080, HostIP: "127.0.0.1"},
+			{Private: 8080, HostIP: "::1"},
+		},
 		Network: "private", Hostnames: []string{"web"}, Restart: "unless-stopped",
 		StopGrace: 1500 * time.Millisecond, User: "1000:1000", WorkingDir: "/srv",
 		Volumes: []catalog.Volume{{Source: "data", Target: "/data"}, {Source: "/etc/web", Target: "/etc/web", ReadOnly: true}},
@@ -24,12 +29,14 @@ func TestCreateBody(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &container.Config{
 		Image: "web:1", Entrypoint: []string{"/web"}, Cmd: []string{"serve"}, Env: []string{"A=1", "B=2"},
-		Labels: map[string]string{"l": "v"}, ExposedPorts: nat.PortSet{"80/tcp": {}, "53/udp": {}},
+		Labels: map[string]string{"l": "v"}, ExposedPorts: nat.PortSet{"80/tcp": {}, "53/udp": {}, "8080/tcp": {}},
 		User: "1000:1000", WorkingDir: "/srv", StopTimeout: new(2),
 	}, config)
 	require.Equal(t, &container.HostConfig{
-		NetworkMode:   "private",
-		PortBindings:  nat.PortMap{"80/tcp": {{}}, "53/udp": {{HostIP: "127.0.0.1", HostPort: "5353"}}},
+		NetworkMode: "private",
+		PortBindings: nat.PortMap{
+			"80/tcp": {{}}, "53/udp": {{HostIP: "127.0.0.1", HostPort: "5353"}}, "8080/tcp": {{HostIP: "127.0.0.1"}, {HostIP: "::1"}},
+		},
 		RestartPolicy: container.RestartPolicy{Name: "unless-stopped"},
 		Mounts: []mount.Mount{
 			{Type: mount.TypeVolume, Source: "data", Target: "/data"},

@@ -44,7 +44,11 @@ func TestSpecOfWhatWasCreated(t *testing.T) {
 	full := catalog.ContainerSpec{
 		Name: "web-blue-1", Image: "web:1", Entrypoint: []string{"/web"}, Command: []string{"serve"},
 		Env: map[string]string{"B": "2", "A": "1"}, Labels: map[string]string{"l": "v"},
-		Ports:   []catalog.Port{{Private: 53, Protocol: "udp", HostIP: "127.0.0.1", Host: 5353}, {Private: 80, Protocol: "tcp"}},
+		Ports: []catalog.Port{
+			{Private: 53, Protocol: "udp", HostIP: "127.0.0.1", Host: 5353},
+			{Private: 80, Protocol: "tcp"},
+			{Private: 8080, Protocol: "tcp", HostIP: "127.0.0.1"},
+		},
 		Network: "private", Hostnames: []string{"web"}, Also: []string{"shared"}, Restart: "on-failure:3",
 		StopGrace: 2 * time.Second, User: "1000:1000", WorkingDir: "/srv",
 		Volumes: []catalog.Volume{{Source: "data", Target: "/data"}, {Source: "/etc/web", Target: "/etc/web", ReadOnly: true}},

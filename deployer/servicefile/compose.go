@@ -2,6 +2,7 @@ package servicefile
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -85,8 +86,8 @@ func (r *reader) environment(s types.ServiceConfig) map[string]string {
 	return env
 }
 
-// ports reads where a part listens. Only a shared one may have ports of the host
-// for itself.
+// ports reads where a part listens, and on which address of the host it is
+// published. Only a shared one may have ports of the host for itself.
 func (r *reader) ports(s types.ServiceConfig, shared bool) []catalog.Port {
 	var ports []catalog.Port
 	for n, p := range s.Ports {
@@ -94,17 +95,17 @@ func (r *reader) ports(s types.ServiceConfig, shared bool) []catalog.Port {
 		if r.source.length(path...) == len(s.Ports) { // no range was spread out
 			path = append(path, strconv.Itoa(n))
 		}
-		port := catalog.Port{Private: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp")}
+		port := catalog.Port{Private: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp"), HostIP: p.HostIP}
 		fixed := p.Published != "" && p.Published != "0"
 		switch host, err := strconv.ParseUint(p.Published, 10, 16); {
 		case fixed && !shared:
-			r.complain(path, "part %s publishes the fixed port %s; two colours run side by side and would collide; write `- \"%d\"`", s.Name, p.Published, p.Target)
+			r.complain(path, "part %s publishes the fixed port %s; two colours run side by side and would collide; write `- %q`", s.Name, p.Published, freePort(p.HostIP, p.Target))
 			continue
 		case fixed && err != nil:
 			r.complain(path, "part %s publishes the port %s; write a single one", s.Name, p.Published)
 			continue
 		case shared:
-			port.HostIP, port.Host = p.HostIP, int(host)
+			port.Host = int(host)
 		}
 		if port.Protocol != "tcp" && port.Protocol != "udp" {
 			r.complain(path, "part %s has a port with protocol %q; it is tcp or udp", s.Name, port.Protocol)
@@ -115,6 +116,17 @@ func (r *reader) ports(s types.ServiceConfig, shared bool) []catalog.Port {
 		}
 	}
 	return ports
+}
+
+// freePort is a port as Compose writes it that is the host's choice.
+func freePort(address string, private uint32) string {
+	switch {
+	case address == "":
+		return fmt.Sprint(private)
+	case strings.Contains(address, ":"): // IPv6
+		address = "[" + address + "]"
+	}
+	return fmt.Sprintf("%s::%d", address, private)
 }
 
 func (r *reader) volumes(project *types.Project, s types.ServiceConfig) []PartVolume {

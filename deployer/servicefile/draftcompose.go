@@ -68,15 +68,15 @@ func (d *draft) carryOver(name string, part *yaml.Node) {
 	}
 }
 
-// freePorts takes the fixed ports of the host out of a list of ports.
+// freePorts takes the fixed ports of the host out of a list of ports. Its
+// addresses stay: without them, all the world could reach what is the host's alone.
 func freePorts(ports *yaml.Node) {
 	for _, p := range ports.Content {
 		switch p.Kind {
 		case yaml.MappingNode:
 			dropKey(p, "published")
-			dropKey(p, "host_ip")
 		case yaml.ScalarNode:
-			if port := containerPort(p.Value); port != p.Value {
+			if port := hostAddress(p.Value) + containerPort(p.Value); port != p.Value {
 				*p = *scalar(port)
 				p.Style = yaml.DoubleQuotedStyle
 			}
@@ -87,9 +87,21 @@ func freePorts(ports *yaml.Node) {
 // containerPort is the container's side of a port as Compose writes it:
 // "8080/udp" of "127.0.0.1:80:8080/udp". A variable with a default has a colon
 // too.
-func containerPort(text string) string {
-	depth := 0
-	last := 0
+func containerPort(text string) string { return text[lastColon(text)+1:] }
+
+// hostAddress is the address of the host in a port as Compose writes it, with what
+// parts it from the container's side: "127.0.0.1::" of "127.0.0.1:80:8080/udp".
+func hostAddress(text string) string {
+	published := text[:max(lastColon(text), 0)]
+	if n := lastColon(published); n >= 0 {
+		return published[:n] + "::"
+	}
+	return ""
+}
+
+// lastColon is where the last colon stands that is in no variable; -1 for nowhere.
+func lastColon(text string) int {
+	depth, last := 0, -1
 	for n, r := range text {
 		switch r {
 		case '{':
@@ -98,11 +110,11 @@ func containerPort(text string) string {
 			depth--
 		case ':':
 			if depth == 0 {
-				last = n + 1
+				last = n
 			}
 		}
 	}
-	return text[last:]
+	return last
 }
 
 // choosePart decides which part takes the requests, and gives it the port that
