@@ -80,6 +80,8 @@ type ContainerSpec struct {
 	User       string
 	WorkingDir string
 	Volumes    []Volume
+	// Healthcheck is how the runtime looks after it; nil for what its image says.
+	Healthcheck *Healthcheck `json:",omitempty"`
 }
 
 // Volume is a named volume or a folder of the host, mounted into a container.

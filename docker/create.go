@@ -94,6 +94,7 @@ func createBody(spec catalog.ContainerSpec) (*container.Config, *container.HostC
 		Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Command,
 		Env: envLines(spec.Env), Labels: labels(spec), ExposedPorts: exposed,
 		User: spec.User, WorkingDir: spec.WorkingDir, StopTimeout: stopTimeout(spec.StopGrace),
+		Healthcheck: healthConfig(spec.Healthcheck),
 	}
 	host := &container.HostConfig{
 		PortBindings:  bindings,
@@ -159,15 +160,15 @@ func restartPolicy(text string) (container.RestartPolicy, error) {
 	return policy, nil
 }
 
-// labels are those of a spec, and what it takes to read its files back.
+// labels are those of a spec, and what it takes to read its files and options back.
 func labels(spec catalog.ContainerSpec) map[string]string {
-	paths := filesLabel(spec.Files)
-	if paths == "" {
+	own := map[string]string{catalog.LabelFiles: filesLabel(spec.Files), catalog.LabelOptions: optionsOf(spec).label()}
+	maps.DeleteFunc(own, func(_, text string) bool { return text == "" })
+	if len(own) == 0 {
 		return spec.Labels
 	}
-	all := map[string]string{catalog.LabelFiles: paths}
-	maps.Copy(all, spec.Labels)
-	return all
+	maps.Copy(own, spec.Labels)
+	return own
 }
 
 func envLines(env map[string]string) []string {

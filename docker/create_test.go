@@ -25,12 +25,23 @@ func TestCreateBody(t *testing.T) {
 		Network: "private", Hostnames: []string{"web"}, Restart: "unless-stopped",
 		StopGrace: 1500 * time.Millisecond, User: "1000:1000", WorkingDir: "/srv",
 		Volumes: []catalog.Volume{{Source: "data", Target: "/data"}, {Source: "/etc/web", Target: "/etc/web", ReadOnly: true}},
+		Healthcheck: &catalog.Healthcheck{
+			Test: []string{"CMD", "/web", "check"}, Interval: time.Second, Timeout: 2 * time.Second, Retries: 3,
+			StartPeriod: 4 * time.Second, StartInterval: 5 * time.Second,
+		},
 	})
 	require.NoError(t, err)
+	require.JSONEq(t, `{"healthcheck": {"Test": ["CMD", "/web", "check"], "Interval": 1000000000, "Timeout": 2000000000,
+		"Retries": 3, "StartPeriod": 4000000000, "StartInterval": 5000000000}}`, config.Labels[catalog.LabelOptions])
+	delete(config.Labels, catalog.LabelOptions)
 	require.Equal(t, &container.Config{
 		Image: "web:1", Entrypoint: []string{"/web"}, Cmd: []string{"serve"}, Env: []string{"A=1", "B=2"},
 		Labels: map[string]string{"l": "v"}, ExposedPorts: nat.PortSet{"80/tcp": {}, "53/udp": {}, "8080/tcp": {}},
 		User: "1000:1000", WorkingDir: "/srv", StopTimeout: new(2),
+		Healthcheck: &container.HealthConfig{
+			Test: []string{"CMD", "/web", "check"}, Interval: time.Second, Timeout: 2 * time.Second, Retries: 3,
+			StartPeriod: 4 * time.Second, StartInterval: 5 * time.Second,
+		},
 	}, config)
 	require.Equal(t, &container.HostConfig{
 		NetworkMode: "private",

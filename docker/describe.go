@@ -37,7 +37,10 @@ func (e *Engine) Describe(ctx context.Context, id string) (catalog.ContainerSpec
 	if err != nil {
 		return catalog.ContainerSpec{}, e.wrap(err, "describe container %s", id)
 	}
-	spec := specOf(in, image)
+	spec, err := specOf(in, image)
+	if err != nil {
+		return catalog.ContainerSpec{}, e.wrap(err, "describe container %s", id)
+	}
 	if named, err := e.Image(ctx, spec.Image); err != nil || named.ID != in.Image {
 		spec.Image = in.Image
 	}
@@ -69,7 +72,7 @@ func (e *Engine) imageConfig(ctx context.Context, id string) (defaults, error) {
 }
 
 // specOf is the reverse of createBody, but for files. It is pure.
-func specOf(in container.InspectResponse, image defaults) catalog.ContainerSpec {
+func specOf(in container.InspectResponse, image defaults) (catalog.ContainerSpec, error) {
 	spec := catalog.ContainerSpec{
 		Name:       strings.TrimPrefix(in.Name, "/"),
 		Image:      in.Config.Image,
@@ -100,7 +103,11 @@ func specOf(in container.InspectResponse, image defaults) catalog.ContainerSpec 
 	for name, value := range envOf(in.Config.Env) {
 		spec.Env[name] = value
 	}
-	return without(spec, image)
+	spec = without(spec, image)
+	asked, err := parseOptions(spec.Labels[catalog.LabelOptions])
+	asked.restore(&spec)
+	delete(spec.Labels, catalog.LabelOptions)
+	return spec, err
 }
 
 // without is a spec less what its image says anyway. An entrypoint of its own,

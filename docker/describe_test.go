@@ -22,6 +22,9 @@ func inspectedOf(t *testing.T, spec catalog.ContainerSpec, image defaults) conta
 			config.Cmd = image.Cmd
 		}
 	}
+	if config.Healthcheck == nil {
+		config.Healthcheck = &container.HealthConfig{Test: []string{"CMD", "/image's"}}
+	}
 	config.Env = append(config.Env, image.Env...)
 	if config.User == "" {
 		config.User = image.User
@@ -39,6 +42,14 @@ func inspectedOf(t *testing.T, spec catalog.ContainerSpec, image defaults) conta
 	}
 }
 
+// described is the reverse of inspectedOf.
+func described(t *testing.T, in container.InspectResponse, image defaults) catalog.ContainerSpec {
+	t.Helper()
+	spec, err := specOf(in, image)
+	require.NoError(t, err)
+	return spec
+}
+
 func TestSpecOfWhatWasCreated(t *testing.T) {
 	image := defaults{Entrypoint: []string{"/entry"}, Cmd: []string{"serve"}, Env: []string{"PATH=/bin"}, User: "web"}
 	full := catalog.ContainerSpec{
@@ -51,19 +62,26 @@ func TestSpecOfWhatWasCreated(t *testing.T) {
 		},
 		Network: "private", Hostnames: []string{"web"}, Also: []string{"shared"}, Restart: "on-failure:3",
 		StopGrace: 2 * time.Second, User: "1000:1000", WorkingDir: "/srv",
-		Volumes: []catalog.Volume{{Source: "data", Target: "/data"}, {Source: "/etc/web", Target: "/etc/web", ReadOnly: true}},
+		Volumes:     []catalog.Volume{{Source: "data", Target: "/data"}, {Source: "/etc/web", Target: "/etc/web", ReadOnly: true}},
+		Healthcheck: &catalog.Healthcheck{Test: []string{"CMD", "/web", "check"}, Retries: 3},
 	}
-	require.Equal(t, full, specOf(inspectedOf(t, full, image), image))
+	require.Equal(t, full, described(t, inspectedOf(t, full, image), image))
 
 	plain := catalog.ContainerSpec{Name: "web", Image: "web:1", Env: map[string]string{}, Labels: map[string]string{}}
-	require.Equal(t, plain, specOf(inspectedOf(t, plain, image), image))
+	require.Equal(t, plain, described(t, inspectedOf(t, plain, image), image))
 
 	same := plain
 	same.Entrypoint = []string{"/entry"} // takes the image's command away, though it is the image's own
-	require.Equal(t, same, specOf(inspectedOf(t, same, image), image))
+	require.Equal(t, same, described(t, inspectedOf(t, same, image), image))
 	same.Command = []string{"other"}
 	plain.Command = same.Command
-	require.Equal(t, plain, specOf(inspectedOf(t, same, image), image))
+	require.Equal(t, plain, described(t, inspectedOf(t, same, image), image))
+}
+
+func TestSpecOfAContainerWithALabelOfSomebodyElse(t *testing.T) {
+	in := inspectedOf(t, catalog.ContainerSpec{Name: "web", Labels: map[string]string{catalog.LabelOptions: "none"}}, defaults{})
+	_, err := specOf(in, defaults{})
+	require.ErrorContains(t, err, "read its label teal.options")
 }
 
 func TestFilesOfAContainerAreLabelled(t *testing.T) {

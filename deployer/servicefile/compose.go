@@ -37,21 +37,22 @@ func (r *reader) part(project *types.Project, s types.ServiceConfig) Part {
 	r.checkImage(s)
 	shared := r.isShared(s)
 	return Part{
-		Name:       s.Name,
-		Image:      s.Image,
-		Entrypoint: s.Entrypoint,
-		Command:    s.Command,
-		Env:        r.environment(s),
-		Labels:     maps.Clone(s.Labels),
-		Ports:      r.ports(s, shared),
-		Restart:    s.Restart,
-		StopGrace:  stopGrace(s),
-		User:       s.User,
-		WorkingDir: s.WorkingDir,
-		Volumes:    r.volumes(project, s),
-		After:      r.dependencies(project, s),
-		Build:      r.build(s),
-		Shared:     shared,
+		Name:        s.Name,
+		Image:       s.Image,
+		Entrypoint:  s.Entrypoint,
+		Command:     s.Command,
+		Env:         r.environment(s),
+		Labels:      maps.Clone(s.Labels),
+		Ports:       r.ports(s, shared),
+		Restart:     s.Restart,
+		StopGrace:   stopGrace(s),
+		User:        s.User,
+		WorkingDir:  s.WorkingDir,
+		Volumes:     r.volumes(project, s),
+		After:       r.dependencies(project, s),
+		Healthcheck: r.healthcheck(s),
+		Build:       r.build(s),
+		Shared:      shared,
 	}
 }
 
@@ -178,6 +179,9 @@ func (r *reader) dependencies(project *types.Project, s types.ServiceConfig) []D
 		condition := Condition(s.DependsOn[name].Condition)
 		if condition == "" {
 			condition = Started
+		}
+		if condition == Healthy && isUnchecked(project.Services[name]) {
+			r.complain(path, "part %s waits for %s to be healthy, whose healthcheck is switched off; wait for service_started, or let it have one", s.Name, name)
 		}
 		after = append(after, Dependency{Part: name, Condition: condition})
 	}

@@ -16,7 +16,7 @@ import (
 var carried = []string{
 	"image", "command", "entrypoint", "environment", "env_file", "labels", "label_file", "ports", "expose",
 	"depends_on", "restart", "stop_grace_period", "user", "working_dir", "volumes", "extends", "profiles",
-	"build", "develop", "attach", "secrets", "configs",
+	"build", "develop", "attach", "secrets", "configs", "healthcheck",
 }
 
 // refused are keys without which the container would not do what the file
@@ -54,7 +54,7 @@ var refused = map[string]string{
 var ignored = []string{
 	"annotations", "blkio_config", "cgroup", "cgroup_parent", "cpu_count", "cpu_percent", "cpu_period", "cpu_quota",
 	"cpu_rt_period", "cpu_rt_runtime", "cpu_shares", "cpus", "cpuset", "deploy", "dns", "dns_opt", "dns_search",
-	"domainname", "external_links", "group_add", "healthcheck", "hostname", "init", "isolation", "links", "logging",
+	"domainname", "external_links", "group_add", "hostname", "init", "isolation", "links", "logging",
 	"log_driver", "log_opt", "mac_address", "mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "net",
 	"networks", "oom_kill_disable", "oom_score_adj", "pids_limit", "platform", "pull_policy", "pull_refresh_after",
 	"shm_size", "stdin_open", "stop_signal", "storage_opt", "sysctls", "tty", "ulimits", "umask", "volume_driver",
