@@ -82,6 +82,7 @@ type ContainerSpec struct {
 	Volumes    []Volume
 	// Healthcheck is how the runtime looks after it; nil for what its image says.
 	Healthcheck *Healthcheck `json:",omitempty"`
+	Sandbox     Sandbox      `json:",omitzero"`
 }
 
 // Volume is a named volume or a folder of the host, mounted into a container.

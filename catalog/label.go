@@ -15,7 +15,7 @@ const (
 	LabelSpec        = "teal.spec"    // digest of what the container was started from
 	LabelStart       = "teal.start"   // JSON: how it was brought up, for the day it is again
 	LabelFiles       = "teal.files"   // JSON: the paths of the files that were put into it
-	LabelOptions     = "teal.options" // JSON: what its runtime can't tell from defaults, such as its health check
+	LabelOptions     = "teal.options" // JSON: its health check and sandbox, which engines can't tell from defaults
 )
 
 // ScopeShared is the LabelScope of what belongs to an environment as a whole and

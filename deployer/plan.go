@@ -156,6 +156,7 @@ func specOf(part servicefile.Part, p Placement, base string) catalog.ContainerSp
 		WorkingDir:  part.WorkingDir,
 		Volumes:     planVolumes(part, base),
 		Healthcheck: part.Healthcheck,
+		Sandbox:     part.Sandbox,
 	}
 }
 

@@ -100,8 +100,8 @@ func createBody(spec catalog.ContainerSpec) (*container.Config, *container.HostC
 		PortBindings:  bindings,
 		RestartPolicy: restart,
 		Mounts:        mounts(spec.Volumes),
-		Init:          new(false),
 	}
+	confine(config, host, spec.Sandbox)
 	networking := &network.NetworkingConfig{}
 	host.NetworkMode = container.NetworkMode(spec.Network)
 	switch spec.Network {

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -22,9 +23,7 @@ func inspectedOf(t *testing.T, spec catalog.ContainerSpec, image defaults) conta
 			config.Cmd = image.Cmd
 		}
 	}
-	if config.Healthcheck == nil {
-		config.Healthcheck = &container.HealthConfig{Test: []string{"CMD", "/image's"}}
-	}
+	engineDefaults(config, host)
 	config.Env = append(config.Env, image.Env...)
 	if config.User == "" {
 		config.User = image.User
@@ -39,6 +38,23 @@ func inspectedOf(t *testing.T, spec catalog.ContainerSpec, image defaults) conta
 	return container.InspectResponse{
 		ContainerJSONBase: &container.ContainerJSONBase{ID: "0123456789abcdef", Name: "/" + spec.Name, HostConfig: host},
 		Config:            config, NetworkSettings: &container.NetworkSettings{Networks: all},
+	}
+}
+
+// engineDefaults fills in what an engine takes from its own settings and from the
+// image where a container says nothing.
+func engineDefaults(config *container.Config, host *container.HostConfig) {
+	if config.Healthcheck == nil {
+		config.Healthcheck = &container.HealthConfig{Test: []string{"CMD", "/image's"}}
+	}
+	config.Hostname = cmp.Or(config.Hostname, "0123456789ab")
+	config.StopSignal = cmp.Or(config.StopSignal, "SIGWINCH")
+	host.ShmSize = cmp.Or(host.ShmSize, 64<<20)
+	if host.Memory != 0 {
+		host.MemorySwap = 2 * host.Memory
+	}
+	if host.LogConfig.Type == "" {
+		host.LogConfig = container.LogConfig{Type: "journald", Config: map[string]string{"tag": "engine"}}
 	}
 }
 
@@ -64,6 +80,7 @@ func TestSpecOfWhatWasCreated(t *testing.T) {
 		StopGrace: 2 * time.Second, User: "1000:1000", WorkingDir: "/srv",
 		Volumes:     []catalog.Volume{{Source: "data", Target: "/data"}, {Source: "/etc/web", Target: "/etc/web", ReadOnly: true}},
 		Healthcheck: &catalog.Healthcheck{Test: []string{"CMD", "/web", "check"}, Retries: 3},
+		Sandbox:     fullSandbox,
 	}
 	require.Equal(t, full, described(t, inspectedOf(t, full, image), image))
 

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/docker/docker/api/types/container"
-
 	"teal/catalog"
 )
 
@@ -13,9 +11,12 @@ import (
 // their own defaults and those of the image. They are written on it.
 type options struct {
 	Healthcheck *catalog.Healthcheck `json:"healthcheck,omitempty"`
+	Sandbox     catalog.Sandbox      `json:"sandbox,omitzero"`
 }
 
-func optionsOf(spec catalog.ContainerSpec) options { return options{Healthcheck: spec.Healthcheck} }
+func optionsOf(spec catalog.ContainerSpec) options {
+	return options{Healthcheck: spec.Healthcheck, Sandbox: spec.Sandbox}
+}
 
 // label is where the options are read back from; none where there are none.
 func (o options) label() string {
@@ -26,10 +27,12 @@ func (o options) label() string {
 	return string(text)
 }
 
-// restore gives a spec the options that a label says. One that was made without
-// any has no such label.
-func (o options) restore(spec *catalog.ContainerSpec) { spec.Healthcheck = o.Healthcheck }
+// restore gives a spec the options again.
+func (o options) restore(spec *catalog.ContainerSpec) {
+	spec.Healthcheck, spec.Sandbox = o.Healthcheck, o.Sandbox
+}
 
+// parseOptions reads a label. A container that was made without any has none.
 func parseOptions(label string) (o options, err error) {
 	if label == "" {
 		return o, nil
@@ -38,15 +41,4 @@ func parseOptions(label string) (o options, err error) {
 		return o, fmt.Errorf("read its label %s: %w", catalog.LabelOptions, err)
 	}
 	return o, nil
-}
-
-// healthConfig is a check as the engine wants it; nil leaves it to the image.
-func healthConfig(h *catalog.Healthcheck) *container.HealthConfig {
-	if h == nil {
-		return nil
-	}
-	return &container.HealthConfig{
-		Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, Retries: h.Retries,
-		StartPeriod: h.StartPeriod, StartInterval: h.StartInterval,
-	}
 }

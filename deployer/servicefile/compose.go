@@ -51,6 +51,7 @@ func (r *reader) part(project *types.Project, s types.ServiceConfig) Part {
 		Volumes:     r.volumes(project, s),
 		After:       r.dependencies(project, s),
 		Healthcheck: r.healthcheck(s),
+		Sandbox:     r.sandbox(s),
 		Build:       r.build(s),
 		Shared:      shared,
 	}

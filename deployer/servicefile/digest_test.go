@@ -22,9 +22,10 @@ func TestDigestsStayAsTheyWere(t *testing.T) {
 		Volumes: []catalog.Volume{{Source: "data", Target: "/data"}, {Source: "/etc/web", Target: "/etc/web", ReadOnly: true}},
 	}
 	require.Equal(t, "f36653fd07947d74eea1348f38b00a1acf22e962242b2e7e9773f6f8a53f4c90", servicefile.DigestOf(container))
-	checked := container
-	checked.Healthcheck = &catalog.Healthcheck{Retries: 3}
+	checked, limited := container, container
+	checked.Healthcheck, limited.Sandbox.Memory = &catalog.Healthcheck{Retries: 3}, 1<<30
 	require.NotEqual(t, servicefile.DigestOf(container), servicefile.DigestOf(checked))
+	require.NotEqual(t, servicefile.DigestOf(container), servicefile.DigestOf(limited))
 	for file, want := range map[string]string{
 		"small": "sha256:0442d2e3ff783c3d39ea5d08fd847906448d356c5a7a3bc2fd543c1de12ee7fc",
 		"ports": "sha256:6ca77c29b5d5280252170894b251a47b77a466addebea247bc8b3f5757e23226",

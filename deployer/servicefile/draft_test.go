@@ -78,6 +78,27 @@ func TestDraftKeepsTheAddressesOfPorts(t *testing.T) {
 	}
 }
 
+func TestDraftKeepsLimits(t *testing.T) {
+	for deploy, want := range map[string][]string{
+		"{replicas: 3, resources: {limits: {memory: 1g}, reservations: {memory: 1g}}}": {
+			"deploy.replicas of part web: Teal starts it without", "deploy.resources.reservations of part web: Teal starts it without",
+		},
+		"{resources: {limits: {memory: 1g}}}": nil,
+	} {
+		draft, err := servicefile.NewDraft(servicefile.DraftOptions{Compose: []byte("services: {web: {image: w, ports: ['8080'], deploy: " + deploy + "}}")})
+		require.NoError(t, err, deploy)
+		require.Contains(t, string(draft.Text), "deploy: {resources: {limits: {memory: 1g}}}", deploy)
+		require.Equal(t, want, draft.LeftOut, deploy)
+		sound(t, draft)
+	}
+	for _, deploy := range []string{"{replicas: 3}", "{}", "{resources: {reservations: {devices: [{capabilities: [gpu]}]}}}"} {
+		draft, err := servicefile.NewDraft(servicefile.DraftOptions{Compose: []byte("services: {web: {image: w, ports: ['8080'], deploy: " + deploy + "}}")})
+		require.NoError(t, err, deploy)
+		require.NotContains(t, string(draft.Text), "deploy:", deploy)
+		sound(t, draft)
+	}
+}
+
 func TestDraftKeepsVariables(t *testing.T) {
 	t.Setenv("SECRET", "hunter2")
 	draft, err := servicefile.NewDraft(servicefile.DraftOptions{Compose: []byte("services: {web: {image: w, ports: [80], environment: {S: '${SECRET}'}}}")})

@@ -58,6 +58,7 @@ func (d *draft) carryOver(name string, part *yaml.Node) {
 			dropKey(part, key)
 		}
 	}
+	d.trimDeploy(name, part)
 	if valueOf(part, "image") == nil && valueOf(part, "<<") == nil && valueOf(part, "extends") == nil {
 		image := scalar(name + ":${TEAL_RELEASE:-latest}")
 		image.LineComment = "# put the registry before it that the hosts pull from"
@@ -65,6 +66,32 @@ func (d *draft) carryOver(name string, part *yaml.Node) {
 	}
 	if ports := valueOf(part, "ports"); ports != nil {
 		freePorts(ports)
+	}
+}
+
+// trimDeploy leaves of deploy what Teal carries over, which is its limits.
+func (d *draft) trimDeploy(name string, part *yaml.Node) {
+	deploy := valueOf(part, "deploy")
+	if deploy == nil || deploy.Kind != yaml.MappingNode {
+		return
+	}
+	d.trim(name, "deploy", deploy, "resources")
+	resources := valueOf(deploy, "resources")
+	if resources != nil && resources.Kind == yaml.MappingNode {
+		d.trim(name, "deploy.resources", resources, "limits")
+	}
+	if resources == nil || len(resources.Content) == 0 {
+		dropKey(part, "deploy")
+	}
+}
+
+// trim takes all keys but one out of a mapping.
+func (d *draft) trim(part, called string, mapping *yaml.Node, but string) {
+	for _, key := range keysOf(mapping) {
+		if key != but {
+			d.leftOut = append(d.leftOut, fmt.Sprintf("%s.%s of part %s: Teal starts it without", called, key, part))
+			dropKey(mapping, key)
+		}
 	}
 }
 
