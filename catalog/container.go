@@ -90,6 +90,11 @@ type Volume struct {
 	Source   string // a volume's name, or an absolute path of the host
 	Target   string
 	ReadOnly bool
+	// NoCopy leaves a new volume empty where the image has files at its target.
+	NoCopy bool `json:",omitzero"`
+	// Propagation is how mounts below a folder get in and out, in Docker's words, such
+	// as rslave; empty for Docker's default.
+	Propagation string `json:",omitzero"`
 }
 
 // File is a small file that is put into a container. What it holds may be secret

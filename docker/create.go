@@ -184,8 +184,14 @@ func mounts(volumes []catalog.Volume) []mount.Mount {
 	var all []mount.Mount
 	for _, v := range volumes {
 		m := mount.Mount{Type: mount.TypeVolume, Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly}
-		if filepath.IsAbs(v.Source) {
+		switch {
+		case filepath.IsAbs(v.Source):
 			m.Type = mount.TypeBind
+			if v.Propagation != "" {
+				m.BindOptions = &mount.BindOptions{Propagation: mount.Propagation(v.Propagation)}
+			}
+		case v.NoCopy:
+			m.VolumeOptions = &mount.VolumeOptions{NoCopy: true}
 		}
 		all = append(all, m)
 	}

@@ -24,7 +24,12 @@ func TestCreateBody(t *testing.T) {
 		},
 		Network: "private", Hostnames: []string{"web"}, Restart: "unless-stopped",
 		StopGrace: 1500 * time.Millisecond, User: "1000:1000", WorkingDir: "/srv",
-		Volumes: []catalog.Volume{{Source: "data", Target: "/data"}, {Source: "/etc/web", Target: "/etc/web", ReadOnly: true}},
+		Volumes: []catalog.Volume{
+			{Source: "data", Target: "/data"},
+			{Source: "/etc/web", Target: "/etc/web", ReadOnly: true},
+			{Source: "new", Target: "/new", NoCopy: true},
+			{Source: "/mnt", Target: "/mnt", Propagation: "rslave"},
+		},
 		Healthcheck: &catalog.Healthcheck{
 			Test: []string{"CMD", "/web", "check"}, Interval: time.Second, Timeout: 2 * time.Second, Retries: 3,
 			StartPeriod: 4 * time.Second, StartInterval: 5 * time.Second,
@@ -53,6 +58,8 @@ func TestCreateBody(t *testing.T) {
 		Mounts: []mount.Mount{
 			{Type: mount.TypeVolume, Source: "data", Target: "/data"},
 			{Type: mount.TypeBind, Source: "/etc/web", Target: "/etc/web", ReadOnly: true},
+			{Type: mount.TypeVolume, Source: "new", Target: "/new", VolumeOptions: &mount.VolumeOptions{NoCopy: true}},
+			{Type: mount.TypeBind, Source: "/mnt", Target: "/mnt", BindOptions: &mount.BindOptions{Propagation: "rslave"}},
 		},
 		Resources: container.Resources{Memory: 1 << 30},
 		Init:      new(false),

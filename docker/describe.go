@@ -13,6 +13,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
 
@@ -91,7 +92,7 @@ func specOf(in container.InspectResponse, image defaults) (catalog.ContainerSpec
 		spec.StopGrace = time.Duration(*in.Config.StopTimeout) * time.Second
 	}
 	for _, m := range in.HostConfig.Mounts {
-		spec.Volumes = append(spec.Volumes, catalog.Volume{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})
+		spec.Volumes = append(spec.Volumes, volumeOf(m))
 	}
 	if in.NetworkSettings != nil {
 		spec.Hostnames, spec.Also = placesOf(in.NetworkSettings.Networks, spec.Network, in.ID)
@@ -108,6 +109,18 @@ func specOf(in container.InspectResponse, image defaults) (catalog.ContainerSpec
 	asked.restore(&spec)
 	delete(spec.Labels, catalog.LabelOptions)
 	return spec, err
+}
+
+// volumeOf is the reverse of one of mounts.
+func volumeOf(m mount.Mount) catalog.Volume {
+	v := catalog.Volume{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly}
+	if m.BindOptions != nil {
+		v.Propagation = string(m.BindOptions.Propagation)
+	}
+	if m.VolumeOptions != nil {
+		v.NoCopy = m.VolumeOptions.NoCopy
+	}
+	return v
 }
 
 // without is a spec less what its image says anyway. An entrypoint of its own,

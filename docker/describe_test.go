@@ -78,7 +78,12 @@ func TestSpecOfWhatWasCreated(t *testing.T) {
 		},
 		Network: "private", Hostnames: []string{"web"}, Also: []string{"shared"}, Restart: "on-failure:3",
 		StopGrace: 2 * time.Second, User: "1000:1000", WorkingDir: "/srv",
-		Volumes:     []catalog.Volume{{Source: "data", Target: "/data"}, {Source: "/etc/web", Target: "/etc/web", ReadOnly: true}},
+		Volumes: []catalog.Volume{
+			{Source: "data", Target: "/data"},
+			{Source: "/etc/web", Target: "/etc/web", ReadOnly: true},
+			{Source: "new", Target: "/new", NoCopy: true},
+			{Source: "/mnt", Target: "/mnt", Propagation: "rslave"},
+		},
 		Healthcheck: &catalog.Healthcheck{Test: []string{"CMD", "/web", "check"}, Retries: 3},
 		Sandbox:     fullSandbox,
 	}

@@ -19,6 +19,7 @@ func (r *reader) parts(project *types.Project) []Part {
 	if len(project.Services) == 0 {
 		r.complain([]string{"services"}, "the file has no services; add the containers of the service")
 	}
+	r.checkVolumes(project)
 	byName := map[string]Part{}
 	for _, name := range project.ServiceNames() {
 		r.features(name, project.Services[name])
@@ -129,42 +130,6 @@ func freePort(address string, private uint32) string {
 		address = "[" + address + "]"
 	}
 	return fmt.Sprintf("%s::%d", address, private)
-}
-
-func (r *reader) volumes(project *types.Project, s types.ServiceConfig) []PartVolume {
-	var volumes []PartVolume
-	for n, v := range s.Volumes {
-		path := []string{"services", s.Name, "volumes", strconv.Itoa(n)}
-		volume := PartVolume{Volume: catalog.Volume{Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly}}
-		switch {
-		case v.Type == types.VolumeTypeBind:
-		case v.Type == types.VolumeTypeVolume && v.Source == "":
-			r.complain(path, "part %s mounts an unnamed volume at %s; give it a name, such as data:%s", s.Name, v.Target, v.Target)
-			continue
-		case v.Type == types.VolumeTypeVolume:
-			volume.Source, volume.Private = r.volumeName(project, path, v.Source)
-		default:
-			r.complain(path, "part %s mounts a %s at %s; Teal mounts folders and named volumes only", s.Name, v.Type, v.Target)
-			continue
-		}
-		volumes = append(volumes, volume)
-	}
-	return volumes
-}
-
-// volumeName is a volume's name on the host. One with a name of its own, or an
-// external one, is shared between targets; the user has said so. The others
-// each target has for itself.
-func (r *reader) volumeName(project *types.Project, path []string, key string) (name string, private bool) {
-	v, ok := project.Volumes[key]
-	if !ok {
-		r.complain(path, "volume %s is not declared; add it under the top-level volumes", key)
-		return key, true
-	}
-	if bool(v.External) || v.Name != project.Name+"_"+key {
-		return v.Name, false
-	}
-	return key, true
 }
 
 func (r *reader) dependencies(project *types.Project, s types.ServiceConfig) []Dependency {
