@@ -20,6 +20,7 @@ func (r *reader) parts(project *types.Project) []Part {
 		r.complain([]string{"services"}, "the file has no services; add the containers of the service")
 	}
 	r.checkVolumes(project)
+	r.checkNetworks(project)
 	byName := map[string]Part{}
 	for _, name := range project.ServiceNames() {
 		r.features(name, project.Services[name])

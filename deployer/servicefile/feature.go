@@ -137,8 +137,10 @@ func usedKeys(s any) []string {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return nil
 	}
-	if nets, ok := m["networks"].(map[string]any); ok && len(nets) == 1 && nets["default"] == nil {
-		delete(m, "networks") // Compose gives it to every service
+	if nets, ok := m["networks"].(map[string]any); ok && len(nets) == 1 {
+		if said, ok := nets["default"]; ok && said == nil {
+			delete(m, "networks") // Compose gives it to every service
+		}
 	}
 	maps.DeleteFunc(m, func(_ string, v any) bool { return isNothing(v) })
 	return slices.Sorted(maps.Keys(m))
