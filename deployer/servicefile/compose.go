@@ -38,6 +38,9 @@ func (r *reader) parts(project *types.Project) []Part {
 func (r *reader) part(project *types.Project, s types.ServiceConfig) Part {
 	r.checkImage(s)
 	shared := r.isShared(s)
+	if s.Restart == types.RestartPolicyAlways && !shared {
+		r.warn([]string{"services", s.Name, "restart"}, "part %s has restart: always and is started with unless-stopped, so that what a deployment has stopped stays so when its engine starts; write restart: unless-stopped", s.Name)
+	}
 	return Part{
 		Name:        s.Name,
 		Image:       s.Image,

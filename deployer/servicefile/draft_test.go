@@ -99,6 +99,13 @@ func TestDraftKeepsLimits(t *testing.T) {
 	}
 }
 
+func TestDraftIsRestartedAsItWillBe(t *testing.T) {
+	draft, err := servicefile.NewDraft(servicefile.DraftOptions{Compose: []byte("services: {web: {image: w, ports: ['8080'], restart: always}}")})
+	require.NoError(t, err)
+	require.Contains(t, string(draft.Text), "restart: unless-stopped")
+	sound(t, draft)
+}
+
 func TestDraftKeepsVariables(t *testing.T) {
 	t.Setenv("SECRET", "hunter2")
 	draft, err := servicefile.NewDraft(servicefile.DraftOptions{Compose: []byte("services: {web: {image: w, ports: [80], environment: {S: '${SECRET}'}}}")})

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v4"
 
 	"teal/catalog"
@@ -59,6 +60,9 @@ func (d *draft) carryOver(name string, part *yaml.Node) {
 		}
 	}
 	d.trimDeploy(name, part)
+	if restart := valueOf(part, "restart"); restart != nil && restart.Value == types.RestartPolicyAlways {
+		restart.Value = types.RestartPolicyUnlessStopped // as it is started anyway
+	}
 	if valueOf(part, "image") == nil && valueOf(part, "<<") == nil && valueOf(part, "extends") == nil {
 		image := scalar(name + ":${TEAL_RELEASE:-latest}")
 		image.LineComment = "# put the registry before it that the hosts pull from"
