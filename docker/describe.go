@@ -95,7 +95,7 @@ func specOf(in container.InspectResponse, image defaults) (catalog.ContainerSpec
 		spec.Volumes = append(spec.Volumes, volumeOf(m))
 	}
 	if in.NetworkSettings != nil {
-		spec.Hostnames, spec.Also = placesOf(in.NetworkSettings.Networks, spec.Network, in.ID)
+		spec.Hostnames, spec.Also = placesOf(in.NetworkSettings.Networks, spec.Network, in.ID, in.Config.Hostname)
 	}
 	if in.HostConfig.NetworkMode.IsDefault() || in.HostConfig.NetworkMode.IsBridge() {
 		spec.Network, spec.Also = "", slices.DeleteFunc(spec.Also, func(name string) bool { return name == network.NetworkBridge })
@@ -153,8 +153,10 @@ func without(spec catalog.ContainerSpec, image defaults) catalog.ContainerSpec {
 }
 
 // placesOf are the names by which a container is known in its network, and the
-// other networks that it is in.
-func placesOf(endpoints map[string]*network.EndpointSettings, first, id string) (hostnames, also []string) {
+// other networks that it is in. Engines add the beginning of its id, and some of
+// them, after that, what it calls itself.
+func placesOf(endpoints map[string]*network.EndpointSettings, first, id, itself string) (hostnames, also []string) {
+	short := id[:min(shortID, len(id))]
 	for _, name := range slices.Sorted(maps.Keys(endpoints)) {
 		if name != first {
 			also = append(also, name)
@@ -163,8 +165,12 @@ func placesOf(endpoints map[string]*network.EndpointSettings, first, id string) 
 		if endpoints[name] == nil {
 			continue
 		}
-		for _, alias := range endpoints[name].Aliases {
-			if alias != id[:min(shortID, len(id))] {
+		aliases := endpoints[name].Aliases
+		if n := len(aliases); n > 1 && aliases[n-2] == short && aliases[n-1] == itself {
+			aliases = aliases[:n-1]
+		}
+		for _, alias := range aliases {
+			if alias != short {
 				hostnames = append(hostnames, alias)
 			}
 		}

@@ -100,6 +100,16 @@ func TestSpecOfWhatWasCreated(t *testing.T) {
 	require.Equal(t, plain, described(t, inspectedOf(t, same, image), image))
 }
 
+func TestHostnamesAreThoseThatWereAskedFor(t *testing.T) {
+	const id, short = "0123456789abcdef", "0123456789ab"
+	for _, aliases := range [][]string{{"web"}, {"web", short}, {"web", short, "shop"}, {short, "web"}} {
+		hostnames, _ := placesOf(map[string]*network.EndpointSettings{"private": {Aliases: aliases}}, "private", id, "shop")
+		require.Equal(t, []string{"web"}, hostnames, aliases)
+	}
+	hostnames, _ := placesOf(map[string]*network.EndpointSettings{"private": {Aliases: []string{"shop", short}}}, "private", id, "shop")
+	require.Equal(t, []string{"shop"}, hostnames, "it was asked for as both")
+}
+
 func TestSpecOfAContainerWithALabelOfSomebodyElse(t *testing.T) {
 	in := inspectedOf(t, catalog.ContainerSpec{Name: "web", Labels: map[string]string{catalog.LabelOptions: "none"}}, defaults{})
 	_, err := specOf(in, defaults{})
