@@ -82,6 +82,9 @@ type ContainerSpec struct {
 	User       string
 	WorkingDir string
 	Volumes    []Volume
+	// Healthcheck is how the runtime looks after it; nil for what its image says.
+	Healthcheck *Healthcheck `json:",omitempty"`
+	Sandbox     Sandbox      `json:",omitzero"`
 }
 
 // Volume is a named volume or a folder of the host, mounted into a container.
@@ -89,6 +92,11 @@ type Volume struct {
 	Source   string // a volume's name, or an absolute path of the host
 	Target   string
 	ReadOnly bool
+	// NoCopy leaves a new volume empty where the image has files at its target.
+	NoCopy bool `json:",omitzero"`
+	// Propagation is how mounts below a folder get in and out, in Docker's words, such
+	// as rslave; empty for Docker's default.
+	Propagation string `json:",omitzero"`
 }
 
 // File is a small file that is put into a container. What it holds may be secret

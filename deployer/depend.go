@@ -73,8 +73,8 @@ func (p *hostPlatform) mineOrShared(ctx context.Context, w work, h host) ([]cata
 	return append(cs, shared...), nil
 }
 
-// meets tells whether a dependency is met. A container whose image has no
-// HEALTHCHECK counts as healthy once it runs: there is nothing to ask.
+// meets tells whether a dependency is met. A container without a HEALTHCHECK, of
+// its part or its image, counts as healthy once it runs: there is nothing to ask.
 func meets(containers []catalog.Container, d servicefile.Dependency) (bool, error) {
 	for _, c := range containers {
 		if c.Labels[catalog.LabelPart] != d.Part {

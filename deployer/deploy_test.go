@@ -528,6 +528,53 @@ func TestPartThatWaitsForAHealthyOne(t *testing.T) {
 	require.Empty(t, w.names("a"))
 }
 
+// TestPartWithAHealthcheckOfTheFile: it is not healthy before it was asked, also
+// when a kept release comes back without its file.
+func TestPartWithAHealthcheckOfTheFile(t *testing.T) {
+	w := newWorld()
+	check := &catalog.Healthcheck{Test: []string{catalog.HealthcheckShell, "pg_isready"}, Interval: time.Second}
+	starting := func() *catalog.Container {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		for _, c := range w.containers["a"] {
+			if c.Running && c.Health == "starting" {
+				return c
+			}
+		}
+		return nil
+	}
+	lists, waited := 0, 0
+	w.on = func(op, _ string) error {
+		c := starting()
+		switch {
+		case op == "start":
+			assert.Nil(t, c, "web began before db was healthy")
+			lists = 0
+		case op == "list" && c != nil:
+			if lists++; lists == 5 {
+				w.health("db", "healthy")
+				waited++
+			}
+		}
+		return nil
+	}
+	for _, release := range []string{"r1", "r2", "r3"} {
+		req := onOneHost(release)
+		req.Spec.Timeout = 5 * time.Second
+		req.Spec.Parts[0].Healthcheck = check
+		req.Spec.Parts[1].After = []servicefile.Dependency{{Part: "db", Condition: servicefile.Healthy}}
+		_, err := w.deployer().Deploy(t.Context(), req)
+		require.NoError(t, err)
+	}
+	w.backTo(t, "r1")
+	require.Equal(t, 4, waited)
+	for _, c := range w.containers["a"] {
+		if c.Labels[catalog.LabelPart] == "db" {
+			require.Equal(t, check, w.specs[c.ID].Healthcheck)
+		}
+	}
+}
+
 func TestHostsAndConsulMayBeSilentForAMoment(t *testing.T) {
 	w := newWorld()
 	looks := 0

@@ -142,19 +142,21 @@ func planContainer(s *servicefile.Spec, part servicefile.Part, p Placement, n in
 // specOf is what a part's containers have in common.
 func specOf(part servicefile.Part, p Placement, base string) catalog.ContainerSpec {
 	return catalog.ContainerSpec{
-		Image:      imageOf(part, p.Images),
-		Entrypoint: part.Entrypoint,
-		Command:    part.Command,
-		Env:        maps.Clone(part.Env),
-		Ports:      part.Ports,
-		Network:    base,
-		Hostnames:  []string{part.Name},
-		Files:      filesOf(part, p.Target.Environment),
-		Restart:    part.Restart,
-		StopGrace:  part.StopGrace,
-		User:       part.User,
-		WorkingDir: part.WorkingDir,
-		Volumes:    planVolumes(part, base),
+		Image:       imageOf(part, p.Images),
+		Entrypoint:  part.Entrypoint,
+		Command:     part.Command,
+		Env:         maps.Clone(part.Env),
+		Ports:       part.Ports,
+		Network:     base,
+		Hostnames:   []string{part.Name},
+		Files:       filesOf(part, p.Target.Environment),
+		Restart:     part.Restart,
+		StopGrace:   part.StopGrace,
+		User:        part.User,
+		WorkingDir:  part.WorkingDir,
+		Volumes:     planVolumes(part, base),
+		Healthcheck: part.Healthcheck,
+		Sandbox:     part.Sandbox,
 	}
 }
 

@@ -35,7 +35,7 @@ func requireGolden(t *testing.T, file string, v any) {
 
 func TestPlanHost(t *testing.T) {
 	for _, tt := range []struct{ file, env string }{
-		{"full", "production"}, {"full", "integration"}, {"ports", "production"}, {"traffic", "production"},
+		{"full", "production"}, {"full", "integration"}, {"ports", "production"}, {"addresses", "production"}, {"traffic", "production"},
 	} {
 		t.Run(tt.file+" "+tt.env, func(t *testing.T) {
 			spec, err := servicefile.Load(t.Context(), "servicefile/testdata/spec/good/"+tt.file+".yml", nil)

@@ -86,7 +86,7 @@ func (r *run) besides(part servicefile.Part, name string) PlannedContainer {
 	base := baseName(r.spec.Service, r.record.Target)
 	c := PlannedContainer{Part: part.Name, ContainerSpec: specOf(part, p, base)}
 	c.Name = base + "-task-" + name
-	c.Ports, c.Hostnames, c.Restart = nil, nil, "no"
+	c.Ports, c.Hostnames, c.Restart, c.Healthcheck = nil, nil, "no", nil
 	if r.plan.SharedNetwork != "" {
 		c.Also = []string{r.plan.SharedNetwork}
 	}

@@ -20,6 +20,7 @@ func tasked() deployer.Request {
 	req := request("good", "r3")
 	req.Spec.Parts[1].Env = map[string]string{"DB": "shop"}
 	req.Spec.Parts[1].Files = map[string][]catalog.File{"": {{Path: "/run/secrets/token", Content: []byte("x")}}}
+	req.Spec.Parts[1].Healthcheck = &catalog.Healthcheck{Test: []string{catalog.HealthcheckNone}}
 	req.Spec.Tasks = []servicefile.Task{
 		{Name: "expand", Command: []string{"migrate", "up"}, Reversible: true, Undo: []string{"migrate", "down"}, Timeout: time.Second},
 		{Name: "fill", Command: []string{"fill"}, Reversible: true, Timeout: time.Second},
@@ -62,6 +63,7 @@ func TestTasksRunOnce(t *testing.T) {
 			require.Equal(t, "/run/secrets/token", spec.Files[0].Path)
 			require.Equal(t, "web-production-blue", spec.Network)
 			require.Empty(t, spec.Ports)
+			require.Nil(t, spec.Healthcheck, "it does not serve as its part does")
 		}
 	}
 	require.Equal(t, both(running("blue", "r3"), running("green", "r2")), w.names("a"), "the tasks' containers are gone")

@@ -724,6 +724,9 @@ func (e engine) Start(ctx context.Context, id string) error {
 	return e.with(id, func(c *catalog.Container) {
 		c.Started = time.Now()
 		c.Running = !strings.Contains(c.Image, "crash") && !strings.Contains(c.Image, "job")
+		if h := e.specs[id].Healthcheck; h != nil && h.Test[0] != catalog.HealthcheckNone {
+			c.Health = "starting"
+		}
 		if strings.Contains(c.Image, "crash") {
 			c.ExitCode = 3
 		}

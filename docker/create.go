@@ -94,13 +94,14 @@ func createBody(spec catalog.ContainerSpec) (*container.Config, *container.HostC
 		Image: spec.Image, Entrypoint: spec.Entrypoint, Cmd: spec.Command,
 		Env: envLines(spec.Env), Labels: labels(spec), ExposedPorts: exposed,
 		User: spec.User, WorkingDir: spec.WorkingDir, StopTimeout: stopTimeout(spec.StopGrace),
+		Healthcheck: healthConfig(spec.Healthcheck),
 	}
 	host := &container.HostConfig{
 		PortBindings:  bindings,
 		RestartPolicy: restart,
 		Mounts:        mounts(spec.Volumes),
-		Init:          new(false),
 	}
+	confine(config, host, spec.Sandbox)
 	networking := &network.NetworkingConfig{}
 	host.NetworkMode = container.NetworkMode(spec.Network)
 	switch spec.Network {
@@ -159,15 +160,15 @@ func restartPolicy(text string) (container.RestartPolicy, error) {
 	return policy, nil
 }
 
-// labels are those of a spec, and what it takes to read its files back.
+// labels are those of a spec, and what it takes to read its files and options back.
 func labels(spec catalog.ContainerSpec) map[string]string {
-	paths := filesLabel(spec.Files)
-	if paths == "" {
+	own := map[string]string{catalog.LabelFiles: filesLabel(spec.Files), catalog.LabelOptions: optionsOf(spec).label()}
+	maps.DeleteFunc(own, func(_, text string) bool { return text == "" })
+	if len(own) == 0 {
 		return spec.Labels
 	}
-	all := map[string]string{catalog.LabelFiles: paths}
-	maps.Copy(all, spec.Labels)
-	return all
+	maps.Copy(own, spec.Labels)
+	return own
 }
 
 func envLines(env map[string]string) []string {
@@ -183,8 +184,14 @@ func mounts(volumes []catalog.Volume) []mount.Mount {
 	var all []mount.Mount
 	for _, v := range volumes {
 		m := mount.Mount{Type: mount.TypeVolume, Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly}
-		if filepath.IsAbs(v.Source) {
+		switch {
+		case filepath.IsAbs(v.Source):
 			m.Type = mount.TypeBind
+			if v.Propagation != "" {
+				m.BindOptions = &mount.BindOptions{Propagation: mount.Propagation(v.Propagation)}
+			}
+		case v.NoCopy:
+			m.VolumeOptions = &mount.VolumeOptions{NoCopy: true}
 		}
 		all = append(all, m)
 	}

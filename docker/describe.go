@@ -13,6 +13,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/go-connections/nat"
 
@@ -37,7 +38,10 @@ func (e *Engine) Describe(ctx context.Context, id string) (catalog.ContainerSpec
 	if err != nil {
 		return catalog.ContainerSpec{}, e.wrap(err, "describe container %s", id)
 	}
-	spec := specOf(in, image)
+	spec, err := specOf(in, image)
+	if err != nil {
+		return catalog.ContainerSpec{}, e.wrap(err, "describe container %s", id)
+	}
 	if named, err := e.Image(ctx, spec.Image); err != nil || named.ID != in.Image {
 		spec.Image = in.Image
 	}
@@ -69,7 +73,7 @@ func (e *Engine) imageConfig(ctx context.Context, id string) (defaults, error) {
 }
 
 // specOf is the reverse of createBody, but for files. It is pure.
-func specOf(in container.InspectResponse, image defaults) catalog.ContainerSpec {
+func specOf(in container.InspectResponse, image defaults) (catalog.ContainerSpec, error) {
 	spec := catalog.ContainerSpec{
 		Name:       strings.TrimPrefix(in.Name, "/"),
 		Image:      in.Config.Image,
@@ -88,10 +92,10 @@ func specOf(in container.InspectResponse, image defaults) catalog.ContainerSpec 
 		spec.StopGrace = time.Duration(*in.Config.StopTimeout) * time.Second
 	}
 	for _, m := range in.HostConfig.Mounts {
-		spec.Volumes = append(spec.Volumes, catalog.Volume{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})
+		spec.Volumes = append(spec.Volumes, volumeOf(m))
 	}
 	if in.NetworkSettings != nil {
-		spec.Hostnames, spec.Also = placesOf(in.NetworkSettings.Networks, spec.Network, in.ID)
+		spec.Hostnames, spec.Also = placesOf(in.NetworkSettings.Networks, spec.Network, in.ID, in.Config.Hostname)
 	}
 	if in.HostConfig.NetworkMode.IsDefault() || in.HostConfig.NetworkMode.IsBridge() {
 		spec.Network, spec.Also = "", slices.DeleteFunc(spec.Also, func(name string) bool { return name == network.NetworkBridge })
@@ -100,7 +104,23 @@ func specOf(in container.InspectResponse, image defaults) catalog.ContainerSpec 
 	for name, value := range envOf(in.Config.Env) {
 		spec.Env[name] = value
 	}
-	return without(spec, image)
+	spec = without(spec, image)
+	asked, err := parseOptions(spec.Labels[catalog.LabelOptions])
+	asked.restore(&spec)
+	delete(spec.Labels, catalog.LabelOptions)
+	return spec, err
+}
+
+// volumeOf is the reverse of one of mounts.
+func volumeOf(m mount.Mount) catalog.Volume {
+	v := catalog.Volume{Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly}
+	if m.BindOptions != nil {
+		v.Propagation = string(m.BindOptions.Propagation)
+	}
+	if m.VolumeOptions != nil {
+		v.NoCopy = m.VolumeOptions.NoCopy
+	}
+	return v
 }
 
 // without is a spec less what its image says anyway. An entrypoint of its own,
@@ -133,8 +153,10 @@ func without(spec catalog.ContainerSpec, image defaults) catalog.ContainerSpec {
 }
 
 // placesOf are the names by which a container is known in its network, and the
-// other networks that it is in.
-func placesOf(endpoints map[string]*network.EndpointSettings, first, id string) (hostnames, also []string) {
+// other networks that it is in. Engines add the beginning of its id, and some of
+// them, after that, what it calls itself.
+func placesOf(endpoints map[string]*network.EndpointSettings, first, id, itself string) (hostnames, also []string) {
+	short := id[:min(shortID, len(id))]
 	for _, name := range slices.Sorted(maps.Keys(endpoints)) {
 		if name != first {
 			also = append(also, name)
@@ -143,8 +165,12 @@ func placesOf(endpoints map[string]*network.EndpointSettings, first, id string) 
 		if endpoints[name] == nil {
 			continue
 		}
-		for _, alias := range endpoints[name].Aliases {
-			if alias != id[:min(shortID, len(id))] {
+		aliases := endpoints[name].Aliases
+		if n := len(aliases); n > 1 && aliases[n-2] == short && aliases[n-1] == itself {
+			aliases = aliases[:n-1]
+		}
+		for _, alias := range aliases {
+			if alias != short {
 				hostnames = append(hostnames, alias)
 			}
 		}

@@ -20,6 +20,11 @@ func describes(t *testing.T, w *world) {
 	spec.Network, spec.Also, spec.Hostnames = w.mark, []string{w.further()}, []string{"web", "shop"}
 	spec.Command = []string{"one", "two"}
 	spec.Restart, spec.StopGrace = "on-failure:2", 7*time.Second
+	spec.Healthcheck = &catalog.Healthcheck{Test: []string{catalog.HealthcheckCommand, "/check"}, Interval: time.Hour}
+	spec.Sandbox = catalog.Sandbox{
+		Ulimits: []catalog.Ulimit{{Name: "nofile", Soft: 512, Hard: 1024}}, Hostname: "shop", ExtraHosts: []string{"db:10.0.0.5"},
+		Tmpfs: map[string]string{"/scratch": "size=1m"}, LogDriver: "json-file", LogOptions: map[string]string{"max-size": "10m"},
+	}
 	spec = withEnv(spec, program.EnvShow, one)
 	for _, network := range []string{w.mark, w.further()} {
 		require.NoError(t, w.host.EnsureNetwork(t.Context(), network, nil))
@@ -50,6 +55,8 @@ func describes(t *testing.T, w *world) {
 		require.Empty(t, none, "what the image says is left out")
 	}
 	require.Empty(t, got.Network)
+	require.Nil(t, got.Healthcheck)
+	require.Zero(t, got.Sandbox)
 	require.Equal(t, plain.Env, got.Env)
 	require.Equal(t, plain.Labels, got.Labels)
 	require.Equal(t, plain.Ports, got.Ports)

@@ -2,6 +2,7 @@ package servicefile
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -18,6 +19,8 @@ func (r *reader) parts(project *types.Project) []Part {
 	if len(project.Services) == 0 {
 		r.complain([]string{"services"}, "the file has no services; add the containers of the service")
 	}
+	r.checkVolumes(project)
+	r.checkNetworks(project)
 	byName := map[string]Part{}
 	for _, name := range project.ServiceNames() {
 		r.features(name, project.Services[name])
@@ -35,22 +38,27 @@ func (r *reader) parts(project *types.Project) []Part {
 func (r *reader) part(project *types.Project, s types.ServiceConfig) Part {
 	r.checkImage(s)
 	shared := r.isShared(s)
+	if s.Restart == types.RestartPolicyAlways && !shared {
+		r.warn([]string{"services", s.Name, "restart"}, "part %s has restart: always and is started with unless-stopped, so that what a deployment has stopped stays so when its engine starts; write restart: unless-stopped", s.Name)
+	}
 	return Part{
-		Name:       s.Name,
-		Image:      s.Image,
-		Entrypoint: s.Entrypoint,
-		Command:    s.Command,
-		Env:        r.environment(s),
-		Labels:     maps.Clone(s.Labels),
-		Ports:      r.ports(s, shared),
-		Restart:    s.Restart,
-		StopGrace:  stopGrace(s),
-		User:       s.User,
-		WorkingDir: s.WorkingDir,
-		Volumes:    r.volumes(project, s),
-		After:      r.dependencies(project, s),
-		Build:      r.build(s),
-		Shared:     shared,
+		Name:        s.Name,
+		Image:       s.Image,
+		Entrypoint:  s.Entrypoint,
+		Command:     s.Command,
+		Env:         r.environment(s),
+		Labels:      maps.Clone(s.Labels),
+		Ports:       r.ports(s, shared),
+		Restart:     s.Restart,
+		StopGrace:   stopGrace(s),
+		User:        s.User,
+		WorkingDir:  s.WorkingDir,
+		Volumes:     r.volumes(project, s),
+		After:       r.dependencies(project, s),
+		Healthcheck: r.healthcheck(s),
+		Sandbox:     r.sandbox(s),
+		Build:       r.build(s),
+		Shared:      shared,
 	}
 }
 
@@ -85,8 +93,8 @@ func (r *reader) environment(s types.ServiceConfig) map[string]string {
 	return env
 }
 
-// ports reads where a part listens. Only a shared one may have ports of the host
-// for itself.
+// ports reads where a part listens, and on which address of the host it is
+// published. Only a shared one may have ports of the host for itself.
 func (r *reader) ports(s types.ServiceConfig, shared bool) []catalog.Port {
 	var ports []catalog.Port
 	for n, p := range s.Ports {
@@ -94,17 +102,17 @@ func (r *reader) ports(s types.ServiceConfig, shared bool) []catalog.Port {
 		if r.source.length(path...) == len(s.Ports) { // no range was spread out
 			path = append(path, strconv.Itoa(n))
 		}
-		port := catalog.Port{Private: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp")}
+		port := catalog.Port{Private: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp"), HostIP: p.HostIP}
 		fixed := p.Published != "" && p.Published != "0"
 		switch host, err := strconv.ParseUint(p.Published, 10, 16); {
 		case fixed && !shared:
-			r.complain(path, "part %s publishes the fixed port %s; two colours run side by side and would collide; write `- \"%d\"`", s.Name, p.Published, p.Target)
+			r.complain(path, "part %s publishes the fixed port %s; two colours run side by side and would collide; write `- %q`", s.Name, p.Published, freePort(p.HostIP, p.Target))
 			continue
 		case fixed && err != nil:
 			r.complain(path, "part %s publishes the port %s; write a single one", s.Name, p.Published)
 			continue
 		case shared:
-			port.HostIP, port.Host = p.HostIP, int(host)
+			port.Host = int(host)
 		}
 		if port.Protocol != "tcp" && port.Protocol != "udp" {
 			r.complain(path, "part %s has a port with protocol %q; it is tcp or udp", s.Name, port.Protocol)
@@ -117,40 +125,15 @@ func (r *reader) ports(s types.ServiceConfig, shared bool) []catalog.Port {
 	return ports
 }
 
-func (r *reader) volumes(project *types.Project, s types.ServiceConfig) []PartVolume {
-	var volumes []PartVolume
-	for n, v := range s.Volumes {
-		path := []string{"services", s.Name, "volumes", strconv.Itoa(n)}
-		volume := PartVolume{Volume: catalog.Volume{Source: v.Source, Target: v.Target, ReadOnly: v.ReadOnly}}
-		switch {
-		case v.Type == types.VolumeTypeBind:
-		case v.Type == types.VolumeTypeVolume && v.Source == "":
-			r.complain(path, "part %s mounts an unnamed volume at %s; give it a name, such as data:%s", s.Name, v.Target, v.Target)
-			continue
-		case v.Type == types.VolumeTypeVolume:
-			volume.Source, volume.Private = r.volumeName(project, path, v.Source)
-		default:
-			r.complain(path, "part %s mounts a %s at %s; Teal mounts folders and named volumes only", s.Name, v.Type, v.Target)
-			continue
-		}
-		volumes = append(volumes, volume)
+// freePort is a port as Compose writes it that is the host's choice.
+func freePort(address string, private uint32) string {
+	switch {
+	case address == "":
+		return fmt.Sprint(private)
+	case strings.Contains(address, ":"): // IPv6
+		address = "[" + address + "]"
 	}
-	return volumes
-}
-
-// volumeName is a volume's name on the host. One with a name of its own, or an
-// external one, is shared between targets; the user has said so. The others
-// each target has for itself.
-func (r *reader) volumeName(project *types.Project, path []string, key string) (name string, private bool) {
-	v, ok := project.Volumes[key]
-	if !ok {
-		r.complain(path, "volume %s is not declared; add it under the top-level volumes", key)
-		return key, true
-	}
-	if bool(v.External) || v.Name != project.Name+"_"+key {
-		return v.Name, false
-	}
-	return key, true
+	return fmt.Sprintf("%s::%d", address, private)
 }
 
 func (r *reader) dependencies(project *types.Project, s types.ServiceConfig) []Dependency {
@@ -166,6 +149,9 @@ func (r *reader) dependencies(project *types.Project, s types.ServiceConfig) []D
 		condition := Condition(s.DependsOn[name].Condition)
 		if condition == "" {
 			condition = Started
+		}
+		if condition == Healthy && isUnchecked(project.Services[name]) {
+			r.complain(path, "part %s waits for %s to be healthy, whose healthcheck is switched off; wait for service_started, or let it have one", s.Name, name)
 		}
 		after = append(after, Dependency{Part: name, Condition: condition})
 	}

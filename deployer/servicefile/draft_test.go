@@ -13,7 +13,7 @@ import (
 func TestDraftFindsTheRoutedPort(t *testing.T) {
 	for compose, want := range map[string]string{
 		"services: {web: {image: w, ports: ['80:8080']}}":                                              "part: web # takes the requests\n  port: 8080 #",
-		"services: {web: {image: w, ports: ['53:53/udp', '127.0.0.1:80:8080/tcp']}}":                   "port: 8080 #",
+		"services: {web: {image: w, ports: ['53:53/udp', '10.0.0.5:80:8080/tcp']}}":                    "port: 8080 #",
 		"services: {web: {image: w, ports: [{target: 53, protocol: udp}, {target: 8080}]}}":            "port: 8080 #",
 		"services: {web: {image: w, expose: [8080]}}":                                                  "port: 8080 #",
 		"services: {db: {image: d}, web: {image: w, ports: [8080]}}":                                   "part: web #",
@@ -59,6 +59,51 @@ func TestDraftTakesThePortItIsTold(t *testing.T) {
 		require.Contains(t, string(draft.Text), "port: 3000 #", compose)
 		sound(t, draft)
 	}
+}
+
+func TestDraftKeepsTheAddressesOfPorts(t *testing.T) {
+	for port, want := range map[string]string{
+		"'127.0.0.1:5432:5432/tcp'":                     `"127.0.0.1::5432/tcp"`,
+		"'127.0.0.1::5432'":                             `'127.0.0.1::5432'`,
+		"'[::1]:5432:5432'":                             `"[::1]::5432"`,
+		"'${IP:-127.0.0.1}:${PORT:-5432}:5432'":         `"${IP:-127.0.0.1}::5432"`,
+		"{target: 1, published: 2, host_ip: 127.0.0.1}": `{target: 1, host_ip: 127.0.0.1}`,
+	} {
+		draft, err := servicefile.NewDraft(servicefile.DraftOptions{
+			Compose: []byte("services: {web: {image: w, ports: ['8080']}, db: {image: d, ports: [" + port + "]}}"), Part: "web",
+		})
+		require.NoError(t, err, port)
+		require.Contains(t, string(draft.Text), "ports: ["+want+"]", port)
+		sound(t, draft)
+	}
+}
+
+func TestDraftKeepsLimits(t *testing.T) {
+	for deploy, want := range map[string][]string{
+		"{replicas: 3, resources: {limits: {memory: 1g}, reservations: {memory: 1g}}}": {
+			"deploy.replicas of part web: Teal starts it without", "deploy.resources.reservations of part web: Teal starts it without",
+		},
+		"{resources: {limits: {memory: 1g}}}": nil,
+	} {
+		draft, err := servicefile.NewDraft(servicefile.DraftOptions{Compose: []byte("services: {web: {image: w, ports: ['8080'], deploy: " + deploy + "}}")})
+		require.NoError(t, err, deploy)
+		require.Contains(t, string(draft.Text), "deploy: {resources: {limits: {memory: 1g}}}", deploy)
+		require.Equal(t, want, draft.LeftOut, deploy)
+		sound(t, draft)
+	}
+	for _, deploy := range []string{"{replicas: 3}", "{}", "{resources: {reservations: {devices: [{capabilities: [gpu]}]}}}"} {
+		draft, err := servicefile.NewDraft(servicefile.DraftOptions{Compose: []byte("services: {web: {image: w, ports: ['8080'], deploy: " + deploy + "}}")})
+		require.NoError(t, err, deploy)
+		require.NotContains(t, string(draft.Text), "deploy:", deploy)
+		sound(t, draft)
+	}
+}
+
+func TestDraftIsRestartedAsItWillBe(t *testing.T) {
+	draft, err := servicefile.NewDraft(servicefile.DraftOptions{Compose: []byte("services: {web: {image: w, ports: ['8080'], restart: always}}")})
+	require.NoError(t, err)
+	require.Contains(t, string(draft.Text), "restart: unless-stopped")
+	sound(t, draft)
 }
 
 func TestDraftKeepsVariables(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v4"
 
 	"teal/catalog"
@@ -58,6 +59,10 @@ func (d *draft) carryOver(name string, part *yaml.Node) {
 			dropKey(part, key)
 		}
 	}
+	d.trimDeploy(name, part)
+	if restart := valueOf(part, "restart"); restart != nil && restart.Value == types.RestartPolicyAlways {
+		restart.Value = types.RestartPolicyUnlessStopped // as it is started anyway
+	}
 	if valueOf(part, "image") == nil && valueOf(part, "<<") == nil && valueOf(part, "extends") == nil {
 		image := scalar(name + ":${TEAL_RELEASE:-latest}")
 		image.LineComment = "# put the registry before it that the hosts pull from"
@@ -68,15 +73,41 @@ func (d *draft) carryOver(name string, part *yaml.Node) {
 	}
 }
 
-// freePorts takes the fixed ports of the host out of a list of ports.
+// trimDeploy leaves of deploy what Teal carries over, which is its limits.
+func (d *draft) trimDeploy(name string, part *yaml.Node) {
+	deploy := valueOf(part, "deploy")
+	if deploy == nil || deploy.Kind != yaml.MappingNode {
+		return
+	}
+	d.trim(name, "deploy", deploy, "resources")
+	resources := valueOf(deploy, "resources")
+	if resources != nil && resources.Kind == yaml.MappingNode {
+		d.trim(name, "deploy.resources", resources, "limits")
+	}
+	if resources == nil || len(resources.Content) == 0 {
+		dropKey(part, "deploy")
+	}
+}
+
+// trim takes all keys but one out of a mapping.
+func (d *draft) trim(part, called string, mapping *yaml.Node, but string) {
+	for _, key := range keysOf(mapping) {
+		if key != but {
+			d.leftOut = append(d.leftOut, fmt.Sprintf("%s.%s of part %s: Teal starts it without", called, key, part))
+			dropKey(mapping, key)
+		}
+	}
+}
+
+// freePorts takes the fixed ports of the host out of a list of ports. Its
+// addresses stay: without them, all the world could reach what is the host's alone.
 func freePorts(ports *yaml.Node) {
 	for _, p := range ports.Content {
 		switch p.Kind {
 		case yaml.MappingNode:
 			dropKey(p, "published")
-			dropKey(p, "host_ip")
 		case yaml.ScalarNode:
-			if port := containerPort(p.Value); port != p.Value {
+			if port := hostAddress(p.Value) + containerPort(p.Value); port != p.Value {
 				*p = *scalar(port)
 				p.Style = yaml.DoubleQuotedStyle
 			}
@@ -87,9 +118,21 @@ func freePorts(ports *yaml.Node) {
 // containerPort is the container's side of a port as Compose writes it:
 // "8080/udp" of "127.0.0.1:80:8080/udp". A variable with a default has a colon
 // too.
-func containerPort(text string) string {
-	depth := 0
-	last := 0
+func containerPort(text string) string { return text[lastColon(text)+1:] }
+
+// hostAddress is the address of the host in a port as Compose writes it, with what
+// parts it from the container's side: "127.0.0.1::" of "127.0.0.1:80:8080/udp".
+func hostAddress(text string) string {
+	published := text[:max(lastColon(text), 0)]
+	if n := lastColon(published); n >= 0 {
+		return published[:n] + "::"
+	}
+	return ""
+}
+
+// lastColon is where the last colon stands that is in no variable; -1 for nowhere.
+func lastColon(text string) int {
+	depth, last := 0, -1
 	for n, r := range text {
 		switch r {
 		case '{':
@@ -98,11 +141,11 @@ func containerPort(text string) string {
 			depth--
 		case ':':
 			if depth == 0 {
-				last = n + 1
+				last = n
 			}
 		}
 	}
-	return text[last:]
+	return last
 }
 
 // choosePart decides which part takes the requests, and gives it the port that

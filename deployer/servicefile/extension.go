@@ -3,6 +3,7 @@ package servicefile
 import (
 	"cmp"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,7 @@ func (r *reader) extension(spec *Spec, project *types.Project) {
 	spec.Tasks, spec.SelfTest = x["tasks"].tasks(spec), x["selftest"].selfTest(spec)
 	spec.apply(x.override())
 	r.checkPreviews(spec)
+	r.checkReach(spec)
 	r.checkShared(spec)
 	r.checkRegistries(spec)
 	r.checkTogether(spec, x)
@@ -68,6 +70,28 @@ func (r *reader) checkTogether(spec *Spec, x fields) {
 	}
 	if spec.Traffic.TLS != nil && cmp.Or(spec.Protocol, label) != catalog.ProtocolHTTPS {
 		r.warn([]string{Extension, "traffic", "tls"}, "the instances are not asked for TLS, as %s.protocol is not %s", Extension, catalog.ProtocolHTTPS)
+	}
+}
+
+// checkReach tells of requests that only routers on the same host could send on.
+func (r *reader) checkReach(spec *Spec) {
+	for _, p := range spec.Parts {
+		if p.Name != spec.Routed {
+			continue
+		}
+		var addresses []string
+		for _, port := range p.Ports {
+			if port.Private != spec.Port || port.Protocol != "tcp" {
+				continue
+			}
+			if ip, err := netip.ParseAddr(port.HostIP); err != nil || !ip.IsLoopback() {
+				return
+			}
+			addresses = append(addresses, port.HostIP)
+		}
+		if len(addresses) > 0 {
+			r.warn([]string{"services", p.Name, "ports"}, "part %s takes the requests on %s only, which routers on other hosts can't reach: it is registered only where Consul's agent listens on loopback too; write `- \"%d\"` for all addresses of its host", p.Name, strings.Join(addresses, " and "), spec.Port)
+		}
 	}
 }
 
@@ -218,7 +242,7 @@ func (f field) routedPort(parts []Part, routed string) int {
 	}
 	var tcp []int
 	for _, p := range parts[n].Ports {
-		if p.Protocol == "tcp" {
+		if p.Protocol == "tcp" && !slices.Contains(tcp, p.Private) { // it may be published on several addresses
 			tcp = append(tcp, p.Private)
 		}
 	}

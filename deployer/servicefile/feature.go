@@ -16,7 +16,9 @@ import (
 var carried = []string{
 	"image", "command", "entrypoint", "environment", "env_file", "labels", "label_file", "ports", "expose",
 	"depends_on", "restart", "stop_grace_period", "user", "working_dir", "volumes", "extends", "profiles",
-	"build", "develop", "attach", "secrets", "configs",
+	"build", "develop", "attach", "secrets", "configs", "healthcheck",
+	"cap_add", "cap_drop", "cpus", "deploy", "extra_hosts", "hostname", "init", "logging", "mem_limit", "pids_limit",
+	"read_only", "security_opt", "shm_size", "stop_signal", "sysctls", "tmpfs", "ulimits",
 }
 
 // refused are keys without which the container would not do what the file
@@ -30,19 +32,13 @@ var refused = map[string]string{
 	"device_cgroup_rules": "Teal starts plain containers only; run this part outside of Teal",
 	"gpus":                "Teal starts plain containers only; run this part outside of Teal",
 	"runtime":             "Teal uses the engine's own runtime; set it as the engine's default",
-	"cap_add":             "Teal starts plain containers only; run this part outside of Teal",
-	"cap_drop":            "Teal would start it with more rights than the file allows; drop them in the image's own start",
-	"read_only":           "Teal would start it with more rights than the file allows; take it out if that is fine",
-	"security_opt":        "Teal would start it with other rights than the file says; take it out if that is fine",
 	"pid":                 "Teal starts plain containers only; run this part outside of Teal",
 	"ipc":                 "Teal starts plain containers only; run this part outside of Teal",
 	"uts":                 "Teal starts plain containers only; run this part outside of Teal",
 	"userns_mode":         "Teal starts plain containers only; run this part outside of Teal",
 	"use_api_socket":      "Teal starts plain containers only; run this part outside of Teal",
 	"volumes_from":        "mount a named volume in both parts instead",
-	"tmpfs":               "mount a named volume instead",
 	"credential_spec":     "Teal starts plain containers only; run this part outside of Teal",
-	"extra_hosts":         "use a name that DNS knows",
 	"provider":            "Teal starts containers only; take it out",
 	"models":              "Teal starts containers only; take it out",
 	"pre_start":           "use a part with depends_on: {condition: service_completed_successfully}",
@@ -53,11 +49,11 @@ var refused = map[string]string{
 // ignored are keys that the container does without. They are told as warnings.
 var ignored = []string{
 	"annotations", "blkio_config", "cgroup", "cgroup_parent", "cpu_count", "cpu_percent", "cpu_period", "cpu_quota",
-	"cpu_rt_period", "cpu_rt_runtime", "cpu_shares", "cpus", "cpuset", "deploy", "dns", "dns_opt", "dns_search",
-	"domainname", "external_links", "group_add", "healthcheck", "hostname", "init", "isolation", "links", "logging",
-	"log_driver", "log_opt", "mac_address", "mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "net",
-	"networks", "oom_kill_disable", "oom_score_adj", "pids_limit", "platform", "pull_policy", "pull_refresh_after",
-	"shm_size", "stdin_open", "stop_signal", "storage_opt", "sysctls", "tty", "ulimits", "umask", "volume_driver",
+	"cpu_rt_period", "cpu_rt_runtime", "cpu_shares", "cpuset", "dns", "dns_opt", "dns_search",
+	"domainname", "external_links", "group_add", "isolation", "links",
+	"log_driver", "log_opt", "mac_address", "mem_reservation", "mem_swappiness", "memswap_limit", "net",
+	"networks", "oom_kill_disable", "oom_score_adj", "platform", "pull_policy", "pull_refresh_after",
+	"stdin_open", "storage_opt", "tty", "umask", "volume_driver",
 }
 
 // topLevel are the keys a compose file may begin with.
@@ -96,10 +92,38 @@ func (r *reader) features(name string, s types.ServiceConfig) {
 			r.warn(path, "part %s has %s, which Teal does not carry over; it starts without", name, key)
 		}
 	}
+	r.deployFeatures(name, s.Deploy)
 	for _, label := range slices.Sorted(maps.Keys(s.Labels)) {
 		if IsOwnLabel(label) {
 			r.warn([]string{"services", name, "labels", label}, "part %s sets the label %s, which Teal sets itself; Teal's own value counts", name, label)
 		}
+	}
+}
+
+// deployFeatures tells what deploy asks for beyond limits, and refuses what the
+// part would need of its host.
+func (r *reader) deployFeatures(name string, d *types.DeployConfig) {
+	if d == nil {
+		return
+	}
+	path := []string{"services", name, "deploy"}
+	warn := func(keys ...string) {
+		r.warn(slices.Concat(path, keys), "part %s has deploy.%s, which Teal does not carry over; it starts without", name, strings.Join(keys, "."))
+	}
+	for _, key := range usedKeys(d) {
+		if key != "resources" {
+			warn(key)
+		}
+	}
+	if d.Resources.Reservations == nil {
+		return
+	}
+	for _, key := range usedKeys(d.Resources.Reservations) {
+		if key == "devices" {
+			r.complain(slices.Concat(path, []string{"resources", "reservations", key}), "part %s has deploy.resources.reservations.devices, which Teal does not carry over; %s", name, refused[key])
+			continue
+		}
+		warn("resources", "reservations", key)
 	}
 }
 
@@ -113,8 +137,10 @@ func usedKeys(s any) []string {
 	if err := json.Unmarshal(b, &m); err != nil {
 		return nil
 	}
-	if nets, ok := m["networks"].(map[string]any); ok && len(nets) == 1 && nets["default"] == nil {
-		delete(m, "networks") // Compose gives it to every service
+	if nets, ok := m["networks"].(map[string]any); ok && len(nets) == 1 {
+		if said, ok := nets["default"]; ok && said == nil {
+			delete(m, "networks") // Compose gives it to every service
+		}
 	}
 	maps.DeleteFunc(m, func(_ string, v any) bool { return isNothing(v) })
 	return slices.Sorted(maps.Keys(m))

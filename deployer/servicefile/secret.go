@@ -107,6 +107,7 @@ func (r *reader) files(spec *Spec, project *types.Project) {
 		if len(mounts) == 0 {
 			continue
 		}
+		r.checkPlaces(*p, mounts)
 		p.Files = map[string][]catalog.File{}
 		p.Files[""], _ = r.contents(mounts, general, "")
 		for _, name := range slices.Sorted(maps.Keys(spec.Environments)) {
@@ -126,6 +127,36 @@ func (r *reader) files(spec *Spec, project *types.Project) {
 			}
 		}
 	}
+}
+
+// checkPlaces looks for files that could not be put where they belong, or that would
+// not be seen there: they are put in before the container starts.
+func (r *reader) checkPlaces(p Part, mounts []mount) {
+	for _, m := range mounts {
+		of := []string{"services", p.Name, m.kind}
+		if at := folderOf(m.file.Path, slices.Collect(maps.Keys(p.Sandbox.Tmpfs))); at != "" {
+			r.complain(of, "part %s has a tmpfs at %s, which would hide the %s at %s; give it another target", p.Name, at, m.called(), m.file.Path)
+		}
+		var writable []string
+		for _, v := range p.Volumes {
+			if !v.ReadOnly {
+				writable = append(writable, v.Target)
+			}
+		}
+		if p.Sandbox.ReadOnly && folderOf(m.file.Path, writable) == "" {
+			r.complain(of, "part %s is read_only, so that the %s can't be put in at %s; give it a target in one of the part's volumes, or take read_only out", p.Name, m.called(), m.file.Path)
+		}
+	}
+}
+
+// folderOf is the folder that a file lies below; empty where none is.
+func folderOf(file string, folders []string) string {
+	for _, folder := range slices.Sorted(slices.Values(folders)) {
+		if strings.HasPrefix(file, strings.TrimSuffix(path.Clean(folder), "/")+"/") {
+			return folder
+		}
+	}
+	return ""
 }
 
 // hasOwn tells whether an environment has a source of its own for one of mounts.

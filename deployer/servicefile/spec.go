@@ -153,6 +153,10 @@ type Part struct {
 	WorkingDir string
 	Volumes    []PartVolume
 	After      []Dependency
+	// Healthcheck is how the engine looks after it; nil for what its image says.
+	Healthcheck *catalog.Healthcheck `json:",omitempty"`
+	// Sandbox is what it may take of its host and do there.
+	Sandbox catalog.Sandbox `json:",omitzero"`
 	// Build is how its image is built; nil for one that is built elsewhere.
 	Build *Build `json:",omitempty"`
 	// Shared parts belong to the environment and to no colour: they are started
