@@ -2,13 +2,10 @@ package docker
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"github.com/docker/cli/cli/connhelper"
 	"github.com/docker/docker/client"
 )
 
@@ -57,30 +54,6 @@ func clientOptions(endpoint string) ([]client.Opt, error) {
 		return nil, fmt.Errorf("Docker endpoint %s: %w", endpoint, err)
 	}
 	return append([]client.Opt{client.WithVersionFromEnv(), client.WithAPIVersionNegotiation()}, reach...), nil
-}
-
-// Each connection over SSH is a process and a handshake: more of them are kept,
-// and longer, than the SDK keeps.
-const (
-	sshIdle        = 8
-	sshIdleTimeout = 2 * time.Minute
-)
-
-// sshOptions reach an engine by ssh(1), with the keys, agent and configuration of
-// whoever runs Teal, and by the `docker system dial-stdio` of its host.
-func sshOptions(endpoint string) ([]client.Opt, error) {
-	helper, err := connhelper.GetConnectionHelper(endpoint)
-	if err != nil {
-		return nil, err
-	}
-	return []client.Opt{
-		client.WithHTTPClient(&http.Client{
-			CheckRedirect: client.CheckRedirect,
-			Transport:     &http.Transport{MaxIdleConns: sshIdle, MaxIdleConnsPerHost: sshIdle, IdleConnTimeout: sshIdleTimeout},
-		}),
-		client.WithHost(helper.Host),
-		client.WithDialContext(helper.Dialer), // after the host, which sets its own
-	}, nil
 }
 
 // tlsOption reads DOCKER_CERT_PATH and DOCKER_TLS_VERIFY the way the Docker CLI

@@ -1,0 +1,67 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/docker/cli/cli/connhelper"
+	"github.com/docker/docker/client"
+)
+
+// Each connection over SSH is a process and a handshake: more of them are kept,
+// and longer, than the SDK keeps.
+const (
+	sshIdle        = 8
+	sshIdleTimeout = 2 * time.Minute
+)
+
+// sshOptions reach an engine by ssh(1), with the keys, agent and configuration of
+// whoever runs Teal, and by the `docker system dial-stdio` of its host.
+func sshOptions(endpoint string) ([]client.Opt, error) {
+	helper, err := connhelper.GetConnectionHelper(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	return []client.Opt{
+		client.WithHTTPClient(&http.Client{
+			CheckRedirect: client.CheckRedirect,
+			Transport:     &http.Transport{MaxIdleConns: sshIdle, MaxIdleConnsPerHost: sshIdle, IdleConnTimeout: sshIdleTimeout},
+		}),
+		client.WithHost(helper.Host),
+		client.WithDialContext(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := helper.Dialer(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return sshConn{conn}, nil
+		}), // after the host, which sets its own
+	}, nil
+}
+
+// sshConn is a connection by a process that may end at once, as where the login is
+// refused. Who writes then learns no more than that nobody reads; the reason is what
+// the process said, which comes to who reads.
+type sshConn struct{ net.Conn }
+
+func (c sshConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if errors.Is(err, syscall.EPIPE) {
+		if _, why := c.Conn.Read(make([]byte, 1)); why != nil && !errors.Is(why, io.EOF) {
+			err = why
+		}
+	}
+	return n, err
+}
+
+// CloseWrite ends what is written, for connections that are taken over whole.
+func (c sshConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
