@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -38,7 +40,7 @@ func sshOptions(endpoint string) ([]client.Opt, error) {
 			if err != nil {
 				return nil, err
 			}
-			return sshConn{conn}, nil
+			return newSSHConn(conn), nil
 		}), // after the host, which sets its own
 	}, nil
 }
@@ -46,20 +48,49 @@ func sshOptions(endpoint string) ([]client.Opt, error) {
 // sshConn is a connection by a process that may end at once, as where the login is
 // refused. Who writes then learns no more than that nobody reads; the reason is what
 // the process said, which comes to who reads.
-type sshConn struct{ net.Conn }
+type sshConn struct {
+	net.Conn
+	once  sync.Once
+	ended chan struct{} // closed when reading has failed
+	why   error         // that it failed with
+}
 
-func (c sshConn) Write(p []byte) (int, error) {
+func newSSHConn(conn net.Conn) *sshConn { return &sshConn{Conn: conn, ended: make(chan struct{})} }
+
+// lastWords is how long the reason of a process that has ended may take to be read.
+const lastWords = time.Second
+
+func (c *sshConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && !errors.Is(err, os.ErrClosed) { // which only tells that another reader was told why
+		c.once.Do(func() {
+			c.why = err
+			close(c.ended)
+		})
+	}
+	return n, err
+}
+
+func (c *sshConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
+	if err == nil {
+		return n, nil
+	}
 	if errors.Is(err, syscall.EPIPE) {
-		if _, why := c.Conn.Read(make([]byte, 1)); why != nil && !errors.Is(why, io.EOF) {
-			err = why
+		go func() { _, _ = c.Read(make([]byte, 1)) }() // perhaps nobody reads yet
+	}
+	select {
+	case <-c.ended:
+		if !errors.Is(c.why, io.EOF) {
+			err = c.why
 		}
+	case <-time.After(lastWords):
 	}
 	return n, err
 }
 
 // CloseWrite ends what is written, for connections that are taken over whole.
-func (c sshConn) CloseWrite() error {
+func (c *sshConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
