@@ -58,7 +58,8 @@ const (
 )
 
 // Plan tells what a deployment would change. It touches nothing and takes no
-// lock. What would keep a deployment from beginning is an error.
+// lock. What would keep a deployment from beginning is an error, and so is what it
+// would be refused for, unless there is nothing to deploy.
 func (d *Deployer) Plan(ctx context.Context, req Request) (DeploymentPlan, error) {
 	env, err := req.Spec.Environment(req.Environment)
 	if err != nil {
@@ -83,7 +84,13 @@ func (d *Deployer) Plan(ctx context.Context, req Request) (DeploymentPlan, error
 	if err := p.hostsSeen(); err != nil {
 		return DeploymentPlan{}, err
 	}
-	return p.plan(), nil
+	p.refused = errors.Join(
+		otherUsers(p.service, p.placement.Target, env.Name), requirement(p.service, env, p.placement.Images))
+	plan := p.plan()
+	if plan.Changes && p.refused != nil {
+		return DeploymentPlan{}, fmt.Errorf("a deployment of %s to %s would be refused: %w", spec.Service, env.Name, p.refused)
+	}
+	return plan, nil
 }
 
 // readFor reads all that a plan follows from.
@@ -126,6 +133,7 @@ type planning struct {
 	locked      bool
 	seen        []sighting // the environment's hosts first
 	unpinned    string     // why not all images can be had; empty when they can
+	refused     error      // why what can be begun is not let through; nil when it is
 }
 
 // hostsSeen is the error of the hosts that a deployment would go to and that
@@ -180,6 +188,9 @@ func (p planning) notes() []string {
 	notes := []string{}
 	if p.unpinned != "" {
 		notes = append(notes, p.unpinned)
+	}
+	if p.refused != nil {
+		notes = append(notes, fmt.Sprintf("a deployment would be refused: %s", p.refused))
 	}
 	for _, one := range p.seen[:len(p.env.Hosts)] {
 		if one.Err != nil {

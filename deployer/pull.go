@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -111,7 +113,7 @@ func digestOf(image string) string {
 }
 
 // required is that the environment which must have the release before does not
-// have it: another image, or by a deployment that did not come through.
+// have it.
 func (r *run) required(ctx context.Context) error {
 	if r.env.Requires == "" {
 		return nil
@@ -120,15 +122,24 @@ func (r *run) required(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read service %s: %w", r.record.Service, err)
 	}
-	way := fmt.Sprintf("deploy it there first, or use `teal promote --from %s --to %s`", r.env.Requires, r.env.Name)
-	release, err := liveRelease(earlier, r.env.Requires)
-	if err != nil {
-		return fmt.Errorf("environment %s requires that the release is live in %s: %w; %s", r.env.Name, r.env.Requires, err, way)
+	return requirement(earlier, r.env, r.record.Images)
+}
+
+// requirement is that what is live in the environment that env requires is
+// another image than one of these, by part. It is pure.
+func requirement(s *catalog.Service, env servicefile.Environment, images map[string]string) error {
+	if env.Requires == "" {
+		return nil
 	}
-	for part, image := range r.record.Images {
-		if digestOf(release.Images[part]) != digestOf(image) {
+	way := fmt.Sprintf("deploy it there first, or use `teal promote --from %s --to %s`", env.Requires, env.Name)
+	release, err := liveRelease(s, env.Requires)
+	if err != nil {
+		return fmt.Errorf("environment %s requires that the release is live in %s: %w; %s", env.Name, env.Requires, err, way)
+	}
+	for _, part := range slices.Sorted(maps.Keys(images)) {
+		if image := images[part]; digestOf(release.Images[part]) != digestOf(image) {
 			return fmt.Errorf("environment %s requires what is live in %s, and part %s would run another image (%s) than there (%s); %s",
-				r.env.Name, r.env.Requires, part, image, orNone(release.Images[part]), way)
+				env.Name, env.Requires, part, image, orNone(release.Images[part]), way)
 		}
 	}
 	return nil

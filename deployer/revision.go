@@ -73,21 +73,13 @@ func (v Version) Environ(environ []string) []string {
 	return append(own, said...)
 }
 
-// GitRevision is the commit that is checked out in dir, or empty when dir is in
-// no git checkout or there is no git.
-func GitRevision(ctx context.Context, dir string) string {
-	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
-	defer cancel()
-	return checkout(dir).revision(ctx)
-}
-
 // GitVersion is what is checked out in dir, as git tells. It works in detached
 // and shallow clones: tags that are not there don't count.
 func GitVersion(ctx context.Context, dir string) Version {
 	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
 	defer cancel()
 	c := checkout(dir)
-	v := Version{Revision: c.revision(ctx)}
+	v := Version{Revision: c.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD")}
 	if v.Revision == "" {
 		return Version{}
 	}
@@ -111,10 +103,6 @@ func (c checkout) git(ctx context.Context, args ...string) string {
 		return ""
 	}
 	return strings.TrimSpace(string(out))
-}
-
-func (c checkout) revision(ctx context.Context) string {
-	return c.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD")
 }
 
 // version is the highest version that the commit is tagged with, else the one

@@ -31,11 +31,16 @@ type deploying struct {
 }
 
 func (d *deploying) flags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVarP(&d.files, "file", "f", []string{serviceFile}, "the service file; several are deployed together, and flipped in one transaction")
+	d.nameFlags(cmd)
+	d.waitFlags(cmd)
+}
+
+// nameFlags are those that say what is deployed, in the place of git.
+func (d *deploying) nameFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVarP(&d.files, "file", "f", []string{serviceFile}, "the service file; several are deployed together, and flipped in one transaction")
 	f.StringVar(&d.release, "release", "", "what to call this release (default what the file or git says)")
 	f.StringVar(&d.revision, "revision", "", "the commit it was built from (default the one checked out)")
-	d.waitFlags(cmd)
 }
 
 // waitFlags are those of commands that go on with what is recorded.
@@ -153,13 +158,4 @@ func chooseEnvironment(spec *servicefile.Spec, asked string) (string, error) {
 		return "", usageError{fmt.Errorf("%s has no environment %q; it has %s", spec.Path, asked, strings.Join(names, ", "))}
 	}
 	return asked, nil
-}
-
-// revisionOf is the asked-for commit, else the one that is checked out where the
-// service file lies; empty where there is none.
-func revisionOf(ctx context.Context, asked, file string) string {
-	if asked != "" {
-		return asked
-	}
-	return deployer.GitRevision(ctx, filepath.Dir(file))
 }

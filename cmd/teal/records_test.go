@@ -5,6 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -161,4 +167,39 @@ func TestExitCodesOfPlanAndLint(t *testing.T) {
 	require.Equal(t, exitUsage, exitCode(fmt.Errorf("%w: %w", errQuiet, &servicefile.SpecError{})))
 	require.Equal(t, exitError, exitCode(errLeft))
 	require.Equal(t, exitError, exitCode(errors.New("no")))
+}
+
+// TestPlanIsNamedAsADeploymentIs plans on an engine that has no containers.
+func TestPlanIsNamedAsADeploymentIs(t *testing.T) {
+	s := newShop(t)
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.45")
+		if strings.HasSuffix(r.URL.Path, "/containers/json") {
+			_, _ = io.WriteString(w, "[]")
+		}
+	}))
+	t.Cleanup(engine.Close)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "compose.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(fmt.Sprintf(`services:
+  web: {image: "web:${TEAL_RELEASE}", ports: ["80"]}
+x-teal:
+  environments: {production: {hosts: ["tcp://%s"]}}
+`, engine.Listener.Addr())), 0o600))
+	for _, line := range []string{"init -q", "add .", "-c user.name=t -c user.email=t@t.example commit -q -m one", "tag v1.4.0"} {
+		git := exec.CommandContext(t.Context(), "git", strings.Fields(line)...)
+		git.Dir = dir
+		out, err := git.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+
+	code, planned := s.teal("plan --json --file " + file)
+	require.Equal(t, exitChanges, code, planned)
+	var plan deployer.DeploymentPlan
+	require.NoError(t, json.Unmarshal([]byte(planned), &plan))
+	require.Regexp(t, "^1.4.0-[0-9a-f]{7}$", plan.Release)
+	require.Equal(t, "web:"+plan.Release, plan.Hosts[0].Containers[0].Image)
+	code, dry := s.teal("deploy --dry-run --json --file " + file)
+	require.Equal(t, exitDone, code, dry)
+	require.Equal(t, dry, planned)
 }
