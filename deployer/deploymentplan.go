@@ -85,7 +85,7 @@ func (d *Deployer) Plan(ctx context.Context, req Request) (DeploymentPlan, error
 		return DeploymentPlan{}, err
 	}
 	p.refused = errors.Join(
-		otherUsers(p.service, p.placement.Target, env.Name), requirement(p.service, env, p.placement.Images))
+		otherUsers(p.service, p.placement.Target, env.Name), requirement(p.service, p.before, env, p.placement.Images))
 	plan := p.plan()
 	if plan.Changes && p.refused != nil {
 		return DeploymentPlan{}, fmt.Errorf("a deployment of %s to %s would be refused: %w", spec.Service, env.Name, p.refused)
@@ -102,8 +102,13 @@ func (d *Deployer) readFor(ctx context.Context, p *planning) (err error) {
 	if p.configs, err = d.opt.Store.ServiceConfigs(ctx); err != nil {
 		return fmt.Errorf("read what other services declare: %w", err)
 	}
-	if p.deployments, err = d.opt.Store.Deployments(ctx, name, env); err != nil {
-		return fmt.Errorf("read the deployments of %s to %s: %w", name, env, err)
+	if p.deployments, err = d.deploymentsTo(ctx, name, env); err != nil {
+		return err
+	}
+	if p.env.Requires != "" {
+		if p.before, err = d.deploymentsTo(ctx, name, p.env.Requires); err != nil {
+			return err
+		}
 	}
 	if p.lock, p.locked, err = d.opt.Store.HeldLock(ctx, name, env); err != nil {
 		return err
@@ -129,6 +134,7 @@ type planning struct {
 	alias       catalog.Alias
 	configs     map[string]catalog.ServiceConfig // of all services
 	deployments []catalog.Deployment
+	before      []catalog.Deployment // to the environment that this one requires
 	lock        catalog.HeldLock
 	locked      bool
 	seen        []sighting // the environment's hosts first

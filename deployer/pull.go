@@ -122,12 +122,17 @@ func (r *run) required(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read service %s: %w", r.record.Service, err)
 	}
-	return requirement(earlier, r.env, r.record.Images)
+	before, err := r.deploymentsTo(ctx, r.record.Service, r.env.Requires)
+	if err != nil {
+		return err
+	}
+	return requirement(earlier, before, r.env, r.record.Images)
 }
 
 // requirement is that what is live in the environment that env requires is
-// another image than one of these, by part. It is pure.
-func requirement(s *catalog.Service, env servicefile.Environment, images map[string]string) error {
+// another image than one of these, by part, or was not brought there by a
+// deployment that succeeded. It is pure.
+func requirement(s *catalog.Service, before []catalog.Deployment, env servicefile.Environment, images map[string]string) error {
 	if env.Requires == "" {
 		return nil
 	}
@@ -142,7 +147,34 @@ func requirement(s *catalog.Service, env servicefile.Environment, images map[str
 				env.Name, env.Requires, part, image, orNone(release.Images[part]), way)
 		}
 	}
+	if d, known := broughtBy(before, release); known && d.State != catalog.Succeeded {
+		if !d.State.Ended() {
+			way = fmt.Sprintf("wait until it has succeeded, or go on with it with `teal resume --environment %s` where its deployer is gone", env.Requires)
+		}
+		return fmt.Errorf("environment %s requires that the release is live in %s by a deployment that succeeded, and deployment %s of release %s there is %s; %s",
+			env.Name, env.Requires, d.ID, release.ID, d.State, way)
+	}
 	return nil
+}
+
+// broughtBy is the deployment that brought a release; false where none did, or so
+// long ago that it is recorded no more.
+func broughtBy(all []catalog.Deployment, release catalog.Release) (catalog.Deployment, bool) {
+	n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == release.Deployment })
+	if n < 0 {
+		return catalog.Deployment{}, false
+	}
+	return all[n], true
+}
+
+// deploymentsTo are the recorded deployments of a service to an environment, the
+// oldest first.
+func (d *Deployer) deploymentsTo(ctx context.Context, service, environment string) ([]catalog.Deployment, error) {
+	all, err := d.opt.Store.Deployments(ctx, service, environment)
+	if err != nil {
+		return nil, fmt.Errorf("read the deployments of %s to %s: %w", service, environment, err)
+	}
+	return all, nil
 }
 
 func orNone(image string) string {
