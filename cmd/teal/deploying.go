@@ -39,8 +39,13 @@ func (d *deploying) flags(cmd *cobra.Command) {
 // nameFlags are those that say what is deployed, in the place of git.
 func (d *deploying) nameFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&d.release, "release", "", "what to call this release (default what the file or git says)")
+	f.StringVar(&d.release, "release", "", "what to call this release, TEAL_RELEASE in the service file (default what the file or git says)")
 	f.StringVar(&d.revision, "revision", "", "the commit it was built from (default the one checked out)")
+}
+
+// namedFlag is for commands that read the file of what was deployed before.
+func (d *deploying) namedFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&d.release, "release", "", "the --release that it was deployed with, if any: TEAL_RELEASE in the service file")
 }
 
 // waitFlags are those of commands that go on with what is recorded.
@@ -62,12 +67,13 @@ type source struct {
 	version deployer.Version
 }
 
-// load reads a service file.
-func load(cmd *cobra.Command, file string) (source, error) {
+// load reads a service file, in which TEAL_RELEASE is what the release is asked to
+// be called, if it is.
+func (d *deploying) load(cmd *cobra.Command, file string) (source, error) {
 	ctx := cmd.Context()
 	s := source{file: file, version: deployer.GitVersion(ctx, filepath.Dir(file))}
 	var err error
-	if s.spec, err = servicefile.Load(ctx, file, s.version.Environ(os.Environ())); err != nil {
+	if s.spec, err = servicefile.Load(ctx, file, s.version.Environ(os.Environ(), d.release)); err != nil {
 		return s, missingAsUsage(err)
 	}
 	printWarnings(cmd.ErrOrStderr(), s.spec.Warnings)
@@ -94,7 +100,7 @@ func (d *deploying) request(s source, environment string) deployer.Request {
 func (d *deploying) requests(cmd *cobra.Command) ([]deployer.Request, error) {
 	var all []deployer.Request
 	for _, file := range d.files {
-		s, err := load(cmd, file)
+		s, err := d.load(cmd, file)
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +118,7 @@ func (d *deploying) only(cmd *cobra.Command) (source, error) {
 	if len(d.files) != 1 {
 		return source{}, usageError{fmt.Errorf("%s takes one service file, and %d are named", cmd.CommandPath(), len(d.files))}
 	}
-	return load(cmd, d.files[0])
+	return d.load(cmd, d.files[0])
 }
 
 // show runs something that deploys, and shows what it does and how it ends.

@@ -169,9 +169,10 @@ func TestExitCodesOfPlanAndLint(t *testing.T) {
 	require.Equal(t, exitError, exitCode(errors.New("no")))
 }
 
-// TestPlanIsNamedAsADeploymentIs plans on an engine that has no containers.
-func TestPlanIsNamedAsADeploymentIs(t *testing.T) {
-	s := newShop(t)
+// checkedOut is a service file in a checkout of v1.4.0, for an engine that has no
+// containers. Its image is named by its release.
+func checkedOut(t *testing.T) string {
+	t.Helper()
 	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Api-Version", "1.45")
 		if strings.HasSuffix(r.URL.Path, "/containers/json") {
@@ -192,14 +193,25 @@ x-teal:
 		out, err := git.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 	}
+	return file
+}
 
-	code, planned := s.teal("plan --json --file " + file)
-	require.Equal(t, exitChanges, code, planned)
-	var plan deployer.DeploymentPlan
-	require.NoError(t, json.Unmarshal([]byte(planned), &plan))
-	require.Regexp(t, "^1.4.0-[0-9a-f]{7}$", plan.Release)
-	require.Equal(t, "web:"+plan.Release, plan.Hosts[0].Containers[0].Image)
-	code, dry := s.teal("deploy --dry-run --json --file " + file)
-	require.Equal(t, exitDone, code, dry)
-	require.Equal(t, dry, planned)
+func TestPlanIsNamedAsADeploymentIs(t *testing.T) {
+	s, file := newShop(t), checkedOut(t)
+	for _, c := range []struct{ variable, flags, want string }{
+		{"", "", "^1.4.0-[0-9a-f]{7}$"},
+		{"1.9", "", "^1.9$"},
+		{"1.9", " --release 2.0", "^2.0$"},
+	} {
+		t.Setenv("TEAL_RELEASE", c.variable)
+		code, planned := s.teal("plan --json --file " + file + c.flags)
+		require.Equal(t, exitChanges, code, planned)
+		var plan deployer.DeploymentPlan
+		require.NoError(t, json.Unmarshal([]byte(planned), &plan))
+		require.Regexp(t, c.want, plan.Release)
+		require.Equal(t, "web:"+plan.Release, plan.Hosts[0].Containers[0].Image)
+		code, dry := s.teal("deploy --dry-run --json --file " + file + c.flags)
+		require.Equal(t, exitDone, code, dry)
+		require.Equal(t, dry, planned)
+	}
 }
