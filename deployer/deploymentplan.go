@@ -184,9 +184,19 @@ func (p planning) plan() DeploymentPlan {
 	}
 	if plan.Changes = !upToDate; plan.Changes {
 		plan.Keys = p.keys(config)
-		plan.Notes = append(plan.Notes, p.spec.Gates.Notes(p.environ)...)
+		plan.Notes = append(plan.Notes, p.course()...)
 	}
 	return plan
+}
+
+// course are the notes on what a deployment does besides.
+func (p planning) course() []string {
+	old, ok := p.alias.Value.Single()
+	course := p.spec.Course(p.env, ok && old != p.placement.Target)
+	if err := p.spec.Gates.Missing(p.environ); err != nil {
+		course = append(course, fmt.Sprintf("a deployment from here would not begin: %s", err))
+	}
+	return course
 }
 
 // notes are what else to know before deploying.
