@@ -46,6 +46,9 @@ func NewDraft(opt DraftOptions) (Draft, error) {
 	if err := catalog.CheckEnvironment(d.opt.Environment); err != nil {
 		return Draft{}, err
 	}
+	if err := catalog.CheckEndpoint(d.opt.Host); err != nil {
+		return Draft{}, err
+	}
 	if opt.Image != "" {
 		d.fromImage()
 	} else if err := d.fromCompose(); err != nil {

@@ -102,7 +102,7 @@ x-teal:
   service: web
   release: ${RELEASE:-}
   timeout: ${WAIT}
-  environments: {production: {hosts: [local], replicas: "${N}"}}
+  environments: {production: {hosts: [ssh://local], replicas: "${N}"}}
 `), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte("TAG=v1\nWHO=nobody\nWAIT=7s\nN=3\n"), 0o600))
 
