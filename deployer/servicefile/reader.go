@@ -116,15 +116,20 @@ func (fs fields) keys() []string {
 	return keys
 }
 
-// text reads a string. Numbers count too: YAML reads a bare 1.2 as one.
+// text reads a string. Numbers and dates count too, as they are written: YAML
+// reads a bare 1.10 as 1.1.
 func (f field) text() string {
 	switch v := f.value.(type) {
 	case nil:
 		return ""
 	case string:
 		return strings.TrimSpace(v)
-	case int, int64, uint64, float64:
-		return fmt.Sprint(v)
+	case int, int64, uint64, float64, time.Time:
+		text, ok := f.source.written(v, f.path...)
+		if !ok {
+			f.complain("%s must be a text, and is %v; write it in quotes", f.name(), v)
+		}
+		return text
 	}
 	f.wants("a text")
 	return ""
