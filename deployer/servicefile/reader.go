@@ -19,6 +19,7 @@ type reader struct {
 	// environment and key.
 	origins map[string]map[string]origin
 	issues  []Issue // what is wrong
+	unknown []Issue // of these, the keys that nobody reads, whatever their values are
 	// warnings are what is asked for and will not be done.
 	warnings []Issue
 	// missing are the secrets and configs that environments need and can't have here.
@@ -45,6 +46,11 @@ func (r *reader) issue(path []string, format string, args ...any) Issue {
 }
 
 func (f field) complain(format string, args ...any) { f.reader.complain(f.path, format, args...) }
+
+func (f field) unknownKey(format string, args ...any) {
+	issue := f.issue(f.path, format, args...)
+	f.reader.issues, f.reader.unknown = append(f.reader.issues, issue), append(f.reader.unknown, issue)
+}
 
 // name is the field's path as people write it.
 func (f field) name() string { return strings.Join(f.path, ".") }
@@ -79,7 +85,7 @@ func (f field) mapping(known ...string) fields {
 	all := f.entries()
 	for _, key := range all.keys() {
 		if !slices.Contains(known, key) && !strings.HasPrefix(key, "x-") {
-			all[key].complain("unknown key %q in %s%s", key, f.name(), didYouMean(key, known))
+			all[key].unknownKey("unknown key %q in %s%s", key, f.name(), didYouMean(key, known))
 		}
 	}
 	for _, key := range known {
