@@ -36,6 +36,10 @@ const (
 	MaxAttempts    = 5              // of Retry
 )
 
+// MaxMeasured is the longest time until an answer that routers tell from longer
+// ones.
+const MaxMeasured = time.Minute
+
 // Balance is how the next instance of a target is chosen.
 type Balance string
 

@@ -107,6 +107,10 @@ func TestApprovalOfAnotherFileIsRefused(t *testing.T) {
 	req.Spec.Description = "another shop"
 	_, err = w.deployer().Resume(t.Context(), req)
 	require.ErrorContains(t, err, "another service file")
+	require.NotContains(t, err.Error(), "--release")
+	req.Release = ""
+	_, err = w.deployer().Resume(t.Context(), req)
+	require.ErrorContains(t, err, "say --release r3 if it was deployed with that")
 	require.Equal(t, catalog.AwaitingApproval, w.last(t).State)
 	require.Empty(t, w.holder)
 }

@@ -89,6 +89,34 @@ func TestSelectorPicksHosts(t *testing.T) {
 	require.ErrorContains(t, err, "no host has the labels [pool=none]")
 }
 
+func TestSelectedHostsMustBeReachedEachByItself(t *testing.T) {
+	t.Parallel()
+	const socket = "unix:///var/run/docker.sock"
+	web := map[string]string{"pool": "web"}
+	w := newWorld()
+	w.hosts = []catalog.HostRecord{
+		{Node: "n2", Endpoint: socket, Labels: web},
+		{Node: "n1", Endpoint: socket, Labels: web},
+		{Node: "n3", Endpoint: "ssh://n3", Labels: web},
+		{Node: "n4", Endpoint: socket, Labels: map[string]string{"pool": "db"}},
+	}
+	req := inProduction(request("good", "r1"), func(env *servicefile.Environment) { env.Hosts, env.Selector = nil, web })
+	for name, do := range map[string]func() error{
+		"deploy": func() error { _, err := w.deployer().Deploy(t.Context(), req); return err },
+		"plan":   func() error { _, err := w.deployer().Plan(t.Context(), req); return err },
+	} {
+		err := do()
+		require.ErrorContains(t, err, "the hosts of environment production with the labels [pool=web] can't be told apart: nodes n1, n2 have all recorded unix:///var/run/docker.sock; start their registrators with --docker-advertise", name)
+		require.NotContains(t, err.Error(), "n4")
+	}
+	require.Empty(t, w.deployments)
+
+	w.hosts = w.hosts[:1]
+	d, err := w.deployer().Deploy(t.Context(), req)
+	require.NoError(t, err, "the only host may be this one")
+	require.Equal(t, []string{socket}, d.Hosts)
+}
+
 // goDeaf makes a host answer nothing.
 func (w *world) goDeaf(host string) {
 	w.mu.Lock()

@@ -3,6 +3,7 @@ package deployer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"teal/catalog"
 	"teal/deployer/servicefile"
@@ -23,15 +24,15 @@ func (g *group) canary(ctx context.Context) error {
 		if err := g.share(ctx, percent); err != nil {
 			return err
 		}
-		if err := g.watchAll(ctx, c.Pause, c.Limits); err != nil {
+		if err := g.watchAll(ctx, c.Pause); err != nil {
 			return fmt.Errorf("at %d %% of the requests: %w", percent, err)
 		}
 	}
 	return nil
 }
 
-// canaryOf is the canary of the group: that of its first service which has one
-// and something to go back to.
+// canaryOf is the canary of the group, whose steps and pause are those of all its
+// services that have one; false where none of these has something to go back to.
 func (g *group) canaryOf() (servicefile.Canary, bool) {
 	for _, r := range g.runs {
 		if r.spec.Canary != nil && r.splits() {
@@ -39,6 +40,36 @@ func (g *group) canaryOf() (servicefile.Canary, bool) {
 		}
 	}
 	return servicefile.Canary{}, false
+}
+
+// sameCanary is that two services of the group would go in other steps, or with
+// another pause.
+func (g *group) sameCanary() error {
+	var first *run
+	for _, r := range g.runs {
+		switch {
+		case r.spec.Canary == nil:
+		case first == nil:
+			first = r
+		case !slices.Equal(r.spec.Canary.Steps, first.spec.Canary.Steps) || r.spec.Canary.Pause != first.spec.Canary.Pause:
+			return fmt.Errorf("%s and %s flip in one transaction, and their canaries differ: %s and %s; give them the same steps and pause, or deploy them one by one",
+				first.spec.Service, r.spec.Service, stepsOf(first), stepsOf(r))
+		}
+	}
+	return nil
+}
+
+func stepsOf(r *run) string {
+	return fmt.Sprintf("steps %v with a pause of %s", r.spec.Canary.Steps, r.spec.Canary.Pause)
+}
+
+// canaryLimits are what the run's own canary allows; any where it has none, or
+// nothing to share the requests with.
+func (r *run) canaryLimits() servicefile.Limits {
+	if r.spec.Canary == nil || !r.splits() {
+		return servicefile.Limits{}
+	}
+	return r.spec.Canary.Limits
 }
 
 // splits tells whether the requests can be shared between the old release and the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"teal/catalog"
@@ -129,7 +130,7 @@ func (r *run) preparations() []step {
 		{catalog.Starting, r.stage},
 		{catalog.Checking, r.check},
 	}
-	if r.tests() {
+	if len(r.spec.Tests()) > 0 {
 		steps = append(steps, step{catalog.Testing, r.test})
 	}
 	if r.env.Approval != nil {
@@ -272,7 +273,7 @@ func (r *run) heading(state catalog.DeploymentState) string {
 	case catalog.Checking:
 		return "checking " + target
 	case catalog.Testing:
-		return fmt.Sprintf("testing %s: %s", target, r.testsNamed())
+		return fmt.Sprintf("testing %s: %s", target, strings.Join(r.spec.Tests(), ", "))
 	case catalog.AwaitingApproval:
 		return fmt.Sprintf("%s is ready and awaits somebody's word: `teal approve %s %s`, or `teal abort`", target, r.record.Service, r.env.Name)
 	case catalog.Flipping:

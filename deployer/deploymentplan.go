@@ -58,7 +58,8 @@ const (
 )
 
 // Plan tells what a deployment would change. It touches nothing and takes no
-// lock. What would keep a deployment from beginning is an error.
+// lock. What would keep a deployment from beginning is an error, and so is what it
+// would be refused for, unless there is nothing to deploy.
 func (d *Deployer) Plan(ctx context.Context, req Request) (DeploymentPlan, error) {
 	env, err := req.Spec.Environment(req.Environment)
 	if err != nil {
@@ -83,7 +84,13 @@ func (d *Deployer) Plan(ctx context.Context, req Request) (DeploymentPlan, error
 	if err := p.hostsSeen(); err != nil {
 		return DeploymentPlan{}, err
 	}
-	return p.plan(), nil
+	p.refused = errors.Join(
+		otherUsers(p.service, p.placement.Target, env.Name), requirement(p.service, p.before, env, p.placement.Images))
+	plan := p.plan()
+	if plan.Changes && p.refused != nil {
+		return DeploymentPlan{}, fmt.Errorf("a deployment of %s to %s would be refused: %w", spec.Service, env.Name, p.refused)
+	}
+	return plan, nil
 }
 
 // readFor reads all that a plan follows from.
@@ -95,8 +102,13 @@ func (d *Deployer) readFor(ctx context.Context, p *planning) (err error) {
 	if p.configs, err = d.opt.Store.ServiceConfigs(ctx); err != nil {
 		return fmt.Errorf("read what other services declare: %w", err)
 	}
-	if p.deployments, err = d.opt.Store.Deployments(ctx, name, env); err != nil {
-		return fmt.Errorf("read the deployments of %s to %s: %w", name, env, err)
+	if p.deployments, err = d.deploymentsTo(ctx, name, env); err != nil {
+		return err
+	}
+	if p.env.Requires != "" {
+		if p.before, err = d.deploymentsTo(ctx, name, p.env.Requires); err != nil {
+			return err
+		}
 	}
 	if p.lock, p.locked, err = d.opt.Store.HeldLock(ctx, name, env); err != nil {
 		return err
@@ -122,10 +134,12 @@ type planning struct {
 	alias       catalog.Alias
 	configs     map[string]catalog.ServiceConfig // of all services
 	deployments []catalog.Deployment
+	before      []catalog.Deployment // to the environment that this one requires
 	lock        catalog.HeldLock
 	locked      bool
 	seen        []sighting // the environment's hosts first
 	unpinned    string     // why not all images can be had; empty when they can
+	refused     error      // why what can be begun is not let through; nil when it is
 }
 
 // hostsSeen is the error of the hosts that a deployment would go to and that
@@ -170,9 +184,19 @@ func (p planning) plan() DeploymentPlan {
 	}
 	if plan.Changes = !upToDate; plan.Changes {
 		plan.Keys = p.keys(config)
-		plan.Notes = append(plan.Notes, p.spec.Gates.Notes(p.environ)...)
+		plan.Notes = append(plan.Notes, p.course()...)
 	}
 	return plan
+}
+
+// course are the notes on what a deployment does besides.
+func (p planning) course() []string {
+	old, ok := p.alias.Value.Single()
+	course := p.spec.Course(p.env, ok && old != p.placement.Target)
+	if err := p.spec.Gates.Missing(p.environ); err != nil {
+		course = append(course, fmt.Sprintf("a deployment from here would not begin: %s", err))
+	}
+	return course
 }
 
 // notes are what else to know before deploying.
@@ -180,6 +204,9 @@ func (p planning) notes() []string {
 	notes := []string{}
 	if p.unpinned != "" {
 		notes = append(notes, p.unpinned)
+	}
+	if p.refused != nil {
+		notes = append(notes, fmt.Sprintf("a deployment would be refused: %s", p.refused))
 	}
 	for _, one := range p.seen[:len(p.env.Hosts)] {
 		if one.Err != nil {

@@ -224,3 +224,56 @@ func TestPlanTellsWhatStandsInTheWay(t *testing.T) {
 	_, err = w.deployer().Plan(t.Context(), request("good", "r2"))
 	require.ErrorContains(t, err, "none is offline")
 }
+
+func TestPlanIsRefusedAsADeploymentIs(t *testing.T) {
+	for name, c := range map[string]struct {
+		stands func(*world, *deployer.Request)
+		told   string
+	}{
+		"another alias leads there": {
+			func(w *world, _ *deployer.Request) { w.setAlias("preview", "green-production") },
+			"alias preview points at green-production, which would be replaced",
+		},
+		"it must be elsewhere first": {
+			func(_ *world, r *deployer.Request) {
+				env(r, func(e *servicefile.Environment) { e.Requires = "integration" })
+			},
+			"requires that the release is live in integration: nothing was ever deployed there",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.deploy(t, "r1")
+			same, next := request("good", "r1"), request("good", "r2")
+			c.stands(w, &same)
+			c.stands(w, &next)
+			_, err := w.deployer().Plan(t.Context(), next)
+			require.ErrorContains(t, err, "a deployment of web to production would be refused: ")
+			require.ErrorContains(t, err, c.told)
+			_, err = w.deployer().Deploy(t.Context(), next)
+			require.Contains(t, failure(t, err).Reason, c.told)
+
+			plan := w.planned(t, same)
+			require.False(t, plan.Changes, "there is nothing to deploy")
+			require.Len(t, plan.Notes, 1)
+			require.Contains(t, plan.Notes[0], "a deployment would be refused: ")
+			require.Contains(t, plan.Notes[0], c.told)
+		})
+	}
+}
+
+func TestPlanComparesWithTheRequiredEnvironment(t *testing.T) {
+	w := newWorld()
+	r := &registry{images: map[string]string{"one:5000/shop:1": "abc", "one:5000/shop:2": "def"}}
+	req := promoting("one:5000/shop:1")
+	_, err := w.withRegistry(r).Deploy(t.Context(), req)
+	require.NoError(t, err)
+	req.Environment = "production"
+	_, err = w.withRegistry(r).Plan(t.Context(), req)
+	require.NoError(t, err)
+
+	other := promoting("one:5000/shop:2")
+	other.Environment = "production"
+	_, err = w.withRegistry(r).Plan(t.Context(), other)
+	require.ErrorContains(t, err, "part web would run another image (one:5000/shop@sha256:def) than there (one:5000/shop@sha256:abc)")
+}

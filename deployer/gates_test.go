@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -354,12 +355,27 @@ func TestWhatFailedWhileTestingIsNotFlippedTo(t *testing.T) {
 	assertLiveUntouched(t, w)
 }
 
-func TestPlanNamesTheGates(t *testing.T) {
-	w := twoReleases(t)
+func TestPlanNamesWhatIsDoneInItsOrder(t *testing.T) {
+	w := newWorld()
 	req := gated(sharp("https://quality.example"))
-	req.Spec.Gates.Smoke = []servicefile.Smoke{{Path: "/"}}
-	plan := w.planned(t, req)
-	require.Len(t, plan.Notes, 2)
-	require.Equal(t, "before the flip: 1 smoke test, gate quality, test command true", plan.Notes[0])
-	require.Contains(t, plan.Notes[1], "a deployment from here would not begin: gate quality takes its token from the variable QUALITY_TOKEN")
+	req.Spec.SelfTest = &servicefile.SelfTest{}
+	req.Spec.Tasks = []servicefile.Task{{Name: "migrate"}}
+	req.Spec.Gates.Smoke = []servicefile.Smoke{{Path: "/"}, {Path: "/up"}}
+	req.Spec.Canary = &servicefile.Canary{Steps: []int{5, 25, 100}, Pause: time.Minute}
+	req.Spec.Bake = &servicefile.Bake{For: 5 * time.Minute}
+	env(&req, func(e *servicefile.Environment) {
+		e.Approval = &servicefile.ApprovalRule{Within: time.Hour, Then: catalog.Abort}
+	})
+	token := "a deployment from here would not begin: gate quality takes its token from the variable QUALITY_TOKEN, which is not set here; set it where the deployment runs"
+	want := []string{
+		"before a deployment: the self-test, by `teal test` or `teal pipeline`",
+		"before the flip: gate quality, task migrate, 2 smoke tests, test command true, somebody's approval within 1h0m0s (then: abort)",
+		"after the flip: watched for 5m0s",
+		token,
+	}
+	require.Equal(t, want, w.planned(t, req).Notes, "there is nothing to share requests with")
+
+	w.deploy(t, "r1")
+	want = slices.Insert(want, 2, "the flip: in steps of 5 %, 25 %, 100 % of the requests, watched for 1m0s each but the last")
+	require.Equal(t, want, w.planned(t, req).Notes)
 }

@@ -57,6 +57,9 @@ func (g *group) fits() error {
 			return fmt.Errorf("%s in %s needs somebody's word, and several services can only wait for it while their deployment runs; use --wait-approval", r.spec.Service, r.env.Name)
 		}
 	}
+	if err := g.sameCanary(); err != nil {
+		return err
+	}
 	for _, r := range g.runs {
 		for _, other := range g.runs {
 			if other != r {

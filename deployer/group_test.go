@@ -9,6 +9,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // api is a request for another service on the same hosts.
@@ -127,6 +128,53 @@ func TestTogetherCanaryWithAServiceThatIsNew(t *testing.T) {
 	require.Equal(t, catalog.RolledBack, failure(t, err).Outcome)
 	require.Empty(t, w.alias("api/production"))
 	assertLiveUntouched(t, w)
+}
+
+func TestTogetherEachKeepsToItsOwnLimits(t *testing.T) {
+	t.Parallel()
+	strict, lax := 0.05, 0.5
+	for name, c := range map[string]struct {
+		web, api *float64
+		well     bool
+	}{
+		"the first is lax":  {web: &strict, api: &lax},
+		"the last is lax":   {web: &lax, api: &strict},
+		"both are lax":      {web: &lax, api: &lax, well: true},
+		"one has no canary": {web: &lax, well: true},
+	} {
+		w := twoServices(t)
+		w.failing(blue, 20) // of both services
+		web, api := canaried(10*time.Millisecond), api("good", "r3")
+		web.Spec.Canary.Limits.ErrorRate = c.web
+		if c.api != nil {
+			api.Spec.Canary = canaried(10 * time.Millisecond).Spec.Canary
+			api.Spec.Canary.Limits.ErrorRate = c.api
+		}
+		_, err := w.deployer().DeployTogether(t.Context(), []deployer.Request{web, api})
+		if c.well {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.Equal(t, catalog.RolledBack, failure(t, err).Outcome, name)
+		require.ErrorContains(t, err, "20 % of", name)
+		assertBothUntouched(t, w)
+	}
+}
+
+func TestTogetherCanariesMustGoInTheSameSteps(t *testing.T) {
+	t.Parallel()
+	for want, change := range map[string]func(*servicefile.Canary){
+		"steps [5 50 100] with a pause of 1m0s and steps [5 25 100] with a pause of 1m0s": func(c *servicefile.Canary) { c.Steps = []int{5, 50, 100} },
+		"steps [5 25 100] with a pause of 2m0s and steps [5 25 100] with a pause of 1m0s": func(c *servicefile.Canary) { c.Pause = 2 * time.Minute },
+	} {
+		w := newWorld()
+		web, api := canaried(time.Minute), api("good", "r3")
+		api.Spec.Canary = canaried(time.Minute).Spec.Canary
+		change(api.Spec.Canary)
+		_, err := w.deployer().DeployTogether(t.Context(), []deployer.Request{web, api})
+		require.ErrorContains(t, err, "api and web flip in one transaction, and their canaries differ: "+want)
+		require.Empty(t, w.deployments, "nothing is begun")
+	}
 }
 
 func TestTogetherWithoutALock(t *testing.T) {

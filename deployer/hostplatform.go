@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"teal/catalog"
@@ -57,20 +58,35 @@ func (d *Deployer) endpoints(ctx context.Context, env servicefile.Environment) (
 	if len(picked) == 0 {
 		return nil, fmt.Errorf("no host has the labels %s of environment %s; see `consul kv get -recurse teal/hosts`, and give registrators their labels with --host-label", describeLabels(env.Selector), env.Name)
 	}
-	return picked, nil
+	if err := oneEach(picked); err != nil {
+		return nil, fmt.Errorf("the hosts of environment %s with the labels %s can't be told apart: %w", env.Name, describeLabels(env.Selector), err)
+	}
+	return slices.Sorted(maps.Keys(picked)), nil
 }
 
-// selectHosts are the endpoints of the hosts that have all the labels, in the
-// order of their names. It is pure.
-func selectHosts(known []catalog.HostRecord, selector map[string]string) []string {
-	var picked []string
+// selectHosts are the hosts that have all the labels: the nodes that recorded each
+// endpoint. It is pure.
+func selectHosts(known []catalog.HostRecord, selector map[string]string) map[string][]string {
+	picked := map[string][]string{}
 	for _, h := range known {
-		if hasLabels(h.Labels, selector) && h.Endpoint != "" && !slices.Contains(picked, h.Endpoint) {
-			picked = append(picked, h.Endpoint)
+		if hasLabels(h.Labels, selector) && h.Endpoint != "" {
+			picked[h.Endpoint] = append(picked[h.Endpoint], h.Node)
 		}
 	}
-	slices.Sort(picked)
 	return picked
+}
+
+// oneEach is that several nodes recorded the same endpoint, which leads to one
+// engine only: a socket to that of the machine that deploys. It is pure.
+func oneEach(picked map[string][]string) error {
+	var errs []error
+	for _, endpoint := range slices.Sorted(maps.Keys(picked)) {
+		if nodes := slices.Sorted(slices.Values(picked[endpoint])); len(nodes) > 1 {
+			errs = append(errs, fmt.Errorf("nodes %s have all recorded %s; start their registrators with --docker-advertise, as in ssh://%s, and remove the record of a node that is gone, as in `consul kv delete teal/hosts/%s`",
+				strings.Join(nodes, ", "), endpoint, nodes[0], nodes[0]))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func hasLabels(labels, wanted map[string]string) bool {

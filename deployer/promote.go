@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 
 	"teal/catalog"
@@ -46,17 +45,17 @@ func (d *Deployer) Promotion(ctx context.Context, spec *servicefile.Spec, from, 
 // describeSource takes over from the record what else is known of the release, and
 // that it came through.
 func (d *Deployer) describeSource(ctx context.Context, req *Request, from string, release catalog.Release) error {
-	all, err := d.opt.Store.Deployments(ctx, req.Spec.Service, from)
+	all, err := d.deploymentsTo(ctx, req.Spec.Service, from)
 	if err != nil {
-		return fmt.Errorf("read the deployments of %s to %s: %w", req.Spec.Service, from, err)
+		return err
 	}
-	n := slices.IndexFunc(all, func(r catalog.Deployment) bool { return r.ID == release.Deployment })
-	if n < 0 {
-		return nil // a release that was not deployed, or long ago
+	brought, known := broughtBy(all, release)
+	if !known {
+		return nil
 	}
-	req.Committed = all[n].Committed
-	if all[n].State != catalog.Succeeded {
-		return fmt.Errorf("deployment %s of release %s to %s is %s and did not succeed; promote when it has", all[n].ID, release.ID, from, all[n].State)
+	req.Committed = brought.Committed
+	if brought.State != catalog.Succeeded {
+		return fmt.Errorf("deployment %s of release %s to %s is %s and did not succeed; promote when it has", brought.ID, release.ID, from, brought.State)
 	}
 	return nil
 }

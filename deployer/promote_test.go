@@ -107,6 +107,35 @@ func TestRequiredReleaseMustBeTheSame(t *testing.T) {
 	}
 }
 
+func TestRequiredReleaseMustHaveComeThrough(t *testing.T) {
+	t.Parallel()
+	for state, next := range map[catalog.DeploymentState]string{
+		catalog.Draining:       "wait until it has succeeded, or go on with it with `teal resume --environment integration`",
+		catalog.Baking:         "wait until it has succeeded",
+		catalog.RollbackFailed: "deploy it there first",
+	} {
+		w := newWorld()
+		req := promoting("shop:latest")
+		brought, err := w.deployer().Deploy(t.Context(), req)
+		require.NoError(t, err)
+		left := brought.Enter(state, time.Now(), "")
+		w.deployments[left.ID] = left
+		created := w.created
+
+		req.Environment = "production"
+		told := "by a deployment that succeeded, and deployment " + left.ID + " of release r1 there is " + string(state) + "; " + next
+		_, err = w.deployer().Plan(t.Context(), req)
+		require.ErrorContains(t, err, told)
+		_, err = w.deployer().Deploy(t.Context(), req)
+		require.Contains(t, failure(t, err).Reason, told)
+		require.Equal(t, created, w.created, "nothing was touched")
+
+		delete(w.deployments, left.ID) // as prune does, later
+		_, err = w.deployer().Deploy(t.Context(), req)
+		require.NoError(t, err)
+	}
+}
+
 func TestUnpinnedPromotionNeedsTheSameImageOnEveryHost(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -111,7 +113,7 @@ func digestOf(image string) string {
 }
 
 // required is that the environment which must have the release before does not
-// have it: another image, or by a deployment that did not come through.
+// have it.
 func (r *run) required(ctx context.Context) error {
 	if r.env.Requires == "" {
 		return nil
@@ -120,18 +122,59 @@ func (r *run) required(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read service %s: %w", r.record.Service, err)
 	}
-	way := fmt.Sprintf("deploy it there first, or use `teal promote --from %s --to %s`", r.env.Requires, r.env.Name)
-	release, err := liveRelease(earlier, r.env.Requires)
+	before, err := r.deploymentsTo(ctx, r.record.Service, r.env.Requires)
 	if err != nil {
-		return fmt.Errorf("environment %s requires that the release is live in %s: %w; %s", r.env.Name, r.env.Requires, err, way)
+		return err
 	}
-	for part, image := range r.record.Images {
-		if digestOf(release.Images[part]) != digestOf(image) {
+	return requirement(earlier, before, r.env, r.record.Images)
+}
+
+// requirement is that what is live in the environment that env requires is
+// another image than one of these, by part, or was not brought there by a
+// deployment that succeeded. It is pure.
+func requirement(s *catalog.Service, before []catalog.Deployment, env servicefile.Environment, images map[string]string) error {
+	if env.Requires == "" {
+		return nil
+	}
+	way := fmt.Sprintf("deploy it there first, or use `teal promote --from %s --to %s`", env.Requires, env.Name)
+	release, err := liveRelease(s, env.Requires)
+	if err != nil {
+		return fmt.Errorf("environment %s requires that the release is live in %s: %w; %s", env.Name, env.Requires, err, way)
+	}
+	for _, part := range slices.Sorted(maps.Keys(images)) {
+		if image := images[part]; digestOf(release.Images[part]) != digestOf(image) {
 			return fmt.Errorf("environment %s requires what is live in %s, and part %s would run another image (%s) than there (%s); %s",
-				r.env.Name, r.env.Requires, part, image, orNone(release.Images[part]), way)
+				env.Name, env.Requires, part, image, orNone(release.Images[part]), way)
 		}
 	}
+	if d, known := broughtBy(before, release); known && d.State != catalog.Succeeded {
+		if !d.State.Ended() {
+			way = fmt.Sprintf("wait until it has succeeded, or go on with it with `teal resume --environment %s` where its deployer is gone", env.Requires)
+		}
+		return fmt.Errorf("environment %s requires that the release is live in %s by a deployment that succeeded, and deployment %s of release %s there is %s; %s",
+			env.Name, env.Requires, d.ID, release.ID, d.State, way)
+	}
 	return nil
+}
+
+// broughtBy is the deployment that brought a release; false where none did, or so
+// long ago that it is recorded no more.
+func broughtBy(all []catalog.Deployment, release catalog.Release) (catalog.Deployment, bool) {
+	n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == release.Deployment })
+	if n < 0 {
+		return catalog.Deployment{}, false
+	}
+	return all[n], true
+}
+
+// deploymentsTo are the recorded deployments of a service to an environment, the
+// oldest first.
+func (d *Deployer) deploymentsTo(ctx context.Context, service, environment string) ([]catalog.Deployment, error) {
+	all, err := d.opt.Store.Deployments(ctx, service, environment)
+	if err != nil {
+		return nil, fmt.Errorf("read the deployments of %s to %s: %w", service, environment, err)
+	}
+	return all, nil
 }
 
 func orNone(image string) string {

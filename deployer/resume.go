@@ -122,7 +122,11 @@ func (g *group) resumeApproval(ctx context.Context) error {
 // this file, or alone, or nil.
 func (r *run) stillItself() error {
 	if digest := r.request.Spec.Digest(); digest != r.record.Spec {
-		return fmt.Errorf("deployment %s was begun with another service file than %s is now; check out commit %s, or deploy again", r.record.ID, r.spec.Path, orNone(r.record.Revision))
+		way := "check out commit " + orNone(r.record.Revision)
+		if r.spec.ReleaseID(r.request.Release, r.request.Revision) != r.record.Release {
+			way += fmt.Sprintf(", say --release %s if it was deployed with that", r.record.Release)
+		}
+		return fmt.Errorf("deployment %s was begun with another service file than %s is now; %s, or deploy again", r.record.ID, r.spec.Path, way)
 	}
 	if len(r.record.Together) > 0 {
 		return fmt.Errorf("deployment %s goes together with that of %v, whose deployer is gone; deploy them again", r.record.ID, r.record.Together)

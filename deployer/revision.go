@@ -50,7 +50,11 @@ func (v Version) Release() string {
 }
 
 // tagged is the version as a Docker tag may say it, which can't hold a plus.
-func (v Version) tagged() string { return strings.ReplaceAll(v.Version, "+", "_") }
+func (v Version) tagged() string { return tagged(v.Version) }
+
+func tagged(text string) string { return strings.ReplaceAll(text, "+", "_") }
+
+const releaseVariable = "TEAL_RELEASE"
 
 // Variables are what a service file may refer to, in the form of os.Environ:
 // TEAL_RELEASE, TEAL_VERSION and TEAL_REVISION. There are none for the zero
@@ -59,26 +63,24 @@ func (v Version) Variables() []string {
 	if v.Revision == "" {
 		return nil
 	}
-	return []string{"TEAL_RELEASE=" + v.Release(), "TEAL_VERSION=" + v.tagged(), "TEAL_REVISION=" + v.Revision}
+	return []string{releaseVariable + "=" + v.Release(), "TEAL_VERSION=" + v.tagged(), "TEAL_REVISION=" + v.Revision}
 }
 
 // Environ is an environment with the Variables added. What it sets to something
-// counts more; nothing is what Compose and pipelines make of what is not set.
-func (v Version) Environ(environ []string) []string {
+// counts more; nothing is what Compose and pipelines make of what is not set. A
+// name that the release is asked to have counts more than both, and is empty where
+// it is not.
+func (v Version) Environ(environ []string, release string) []string {
 	own := v.Variables()
 	said := slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
 		name, value, _ := strings.Cut(pair, "=")
 		return value == "" && slices.ContainsFunc(own, func(v string) bool { return strings.HasPrefix(v, name+"=") })
 	})
-	return append(own, said...)
-}
-
-// GitRevision is the commit that is checked out in dir, or empty when dir is in
-// no git checkout or there is no git.
-func GitRevision(ctx context.Context, dir string) string {
-	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
-	defer cancel()
-	return checkout(dir).revision(ctx)
+	all := append(own, said...)
+	if release != "" {
+		all = append(all, releaseVariable+"="+tagged(release))
+	}
+	return all
 }
 
 // GitVersion is what is checked out in dir, as git tells. It works in detached
@@ -87,7 +89,7 @@ func GitVersion(ctx context.Context, dir string) Version {
 	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
 	defer cancel()
 	c := checkout(dir)
-	v := Version{Revision: c.revision(ctx)}
+	v := Version{Revision: c.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD")}
 	if v.Revision == "" {
 		return Version{}
 	}
@@ -111,10 +113,6 @@ func (c checkout) git(ctx context.Context, args ...string) string {
 		return ""
 	}
 	return strings.TrimSpace(string(out))
-}
-
-func (c checkout) revision(ctx context.Context) string {
-	return c.git(ctx, "rev-parse", "--verify", "--quiet", "HEAD")
 }
 
 // version is the highest version that the commit is tagged with, else the one

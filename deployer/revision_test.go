@@ -91,7 +91,6 @@ func TestVersionTellsOfTheCheckout(t *testing.T) {
 	require.True(t, v.Committed.Equal(time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)), v.Committed)
 	require.Equal(t, "1.4.0-"+revision[:7], v.Release())
 	require.Equal(t, []string{"TEAL_RELEASE=1.4.0-" + revision[:7], "TEAL_VERSION=1.4.0", "TEAL_REVISION=" + revision}, v.Variables())
-	require.Equal(t, revision, GitRevision(t.Context(), r.dir))
 }
 
 func TestVersionOfAnAnnotatedTag(t *testing.T) {
@@ -161,8 +160,15 @@ func TestWhatTheEnvironmentSaysCountsMore(t *testing.T) {
 	environ := []string{"PATH=/bin", "TEAL_RELEASE=", "TEAL_VERSION=mine", "EMPTY="}
 	require.Equal(t, []string{
 		"TEAL_RELEASE=1.4.0-0a1b2c3", "TEAL_VERSION=1.4.0", "TEAL_REVISION=0a1b2c3d", "PATH=/bin", "TEAL_VERSION=mine", "EMPTY=",
-	}, v.Environ(environ), "the last of a name counts")
-	require.Equal(t, environ, Version{}.Environ(environ))
+	}, v.Environ(environ, ""), "the last of a name counts")
+	require.Equal(t, environ, Version{}.Environ(environ, ""))
+}
+
+func TestNameThatIsAskedForCountsMost(t *testing.T) {
+	v := Version{Version: "1.4.0", Revision: "0a1b2c3d", Short: "0a1b2c3"}
+	all := v.Environ([]string{"TEAL_RELEASE=mine"}, "2.0.0+7")
+	require.Equal(t, "TEAL_RELEASE=2.0.0_7", all[len(all)-1], "fit for an image's tag")
+	require.Equal(t, []string{"TEAL_RELEASE=2"}, Version{}.Environ(nil, "2"))
 }
 
 func TestReleaseIsLegalEverywhere(t *testing.T) {

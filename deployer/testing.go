@@ -6,26 +6,10 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"strings"
 	"time"
 
 	"teal/catalog"
 )
-
-// tests tells whether anything is to be done between the checks and the flip.
-func (r *run) tests() bool { return !r.spec.Gates.None() || len(r.spec.Tasks) > 0 }
-
-// testsNamed names what that is.
-func (r *run) testsNamed() string {
-	var all []string
-	for _, t := range r.spec.Tasks {
-		all = append(all, "task "+t.Name)
-	}
-	if !r.spec.Gates.None() {
-		all = append(all, r.spec.Gates.String())
-	}
-	return strings.Join(all, ", ")
-}
 
 // test asks the others first, as a task may be one that can't be taken back, then
 // runs the tasks and holds the new release to the gates of the file. No user's

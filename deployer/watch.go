@@ -15,10 +15,11 @@ import (
 // errUnwell: the new release does not do what it must while it is watched.
 var errUnwell = errors.New("the new release does not do well")
 
-// watchAll watches the new releases of all runs for a time. It is an error that
-// wraps errUnwell when one of them does not do well.
-func (g *group) watchAll(ctx context.Context, during time.Duration, l servicefile.Limits) error {
-	return errors.Join(g.each(ctx, func(ctx context.Context, r *run) error { return r.watch(ctx, during, l) })...)
+// watchAll watches the new releases of all runs for a time, each by the limits of
+// its own canary. It is an error that wraps errUnwell when one of them does not do
+// well.
+func (g *group) watchAll(ctx context.Context, during time.Duration) error {
+	return errors.Join(g.each(ctx, func(ctx context.Context, r *run) error { return r.watch(ctx, during, r.canaryLimits()) })...)
 }
 
 // watch looks at the checks and the traffic of the new release for a time. What

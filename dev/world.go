@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sync/errgroup"
 
+	"teal/catalog"
 	"teal/consul"
 	"teal/deployer"
 	"teal/dev/process"
@@ -24,7 +25,7 @@ import (
 
 // Scheme begins the endpoint of the process platform, where a service file
 // would name a Docker engine.
-const Scheme = "process://"
+const Scheme = catalog.DemoScheme
 
 // loopback is where a world listens and its processes answer.
 const loopback = "127.0.0.1"

@@ -7,18 +7,13 @@ import (
 	"strings"
 
 	"github.com/docker/docker/client"
-)
 
-// The schemes that endpoints may have, as the Docker CLI has them.
-const (
-	schemeUnix = "unix"
-	schemeTCP  = "tcp"
-	schemeSSH  = "ssh"
+	"teal/catalog"
 )
 
 // resolveEndpoint is the address to talk to: the one given, else DOCKER_HOST,
-// else the local socket. Schemes that can't work are refused here, with what to
-// do instead.
+// else the local socket. One that can't work is refused here, with what to do
+// instead.
 func resolveEndpoint(endpoint string) (string, error) {
 	if endpoint == "" {
 		endpoint = os.Getenv(client.EnvOverrideHost)
@@ -26,15 +21,7 @@ func resolveEndpoint(endpoint string) (string, error) {
 	if endpoint == "" {
 		endpoint = client.DefaultDockerHost
 	}
-	scheme, rest, ok := strings.Cut(endpoint, "://")
-	if !ok || rest == "" {
-		return "", fmt.Errorf("%q is not a Docker endpoint; write it like unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host", endpoint)
-	}
-	switch scheme {
-	case schemeUnix, schemeTCP, schemeSSH:
-		return endpoint, nil
-	}
-	return "", fmt.Errorf("Docker endpoint %s: unknown scheme %q; use unix://, tcp:// or ssh://", endpoint, scheme)
+	return endpoint, catalog.CheckEndpoint(endpoint)
 }
 
 // clientOptions are the SDK's options for an endpoint that resolveEndpoint has
@@ -43,11 +30,11 @@ func clientOptions(endpoint string) ([]client.Opt, error) {
 	reach := []client.Opt{client.WithHost(endpoint)}
 	var err error
 	switch scheme, _, _ := strings.Cut(endpoint, "://"); scheme {
-	case schemeTCP:
+	case catalog.SchemeTCP:
 		var tls []client.Opt
 		tls, err = tlsOption()
 		reach = append(tls, reach...)
-	case schemeSSH:
+	case catalog.SchemeSSH:
 		reach, err = sshOptions(endpoint)
 	}
 	if err != nil {

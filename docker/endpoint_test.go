@@ -13,7 +13,7 @@ func TestEndpoints(t *testing.T) {
 		{"", "tcp://host:2375", "tcp://host:2375", ""},
 		{"", "", "unix:///var/run/docker.sock", ""},
 		{"ssh://user@host", "", "ssh://user@host", ""},
-		{"ssh://user:secret@host", "", "", "plain-text password is not supported"},
+		{"ssh://user:secret@host", "", "", "it holds a password"},
 		{"http://host", "", "", `unknown scheme "http"`},
 		{"host:2375", "", "", "not a Docker endpoint"},
 		{"unix://", "", "", "not a Docker endpoint"},

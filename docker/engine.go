@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/docker/docker/client"
+
+	"teal/catalog"
 )
 
 // Engine is one Docker engine. Calls last as long as their context allows: the
@@ -39,7 +41,7 @@ func New(endpoint string) (*Engine, error) {
 		return nil, fmt.Errorf("Docker endpoint %s: %w", endpoint, err)
 	}
 	e := &Engine{endpoint: endpoint, api: api, text: textClient(api), inspectors: inspectors}
-	if strings.HasPrefix(endpoint, schemeSSH+"://") {
+	if strings.HasPrefix(endpoint, catalog.SchemeSSH+"://") {
 		e.inspectors = sshInspectors
 	}
 	return e, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"teal/catalog"
 	"teal/fleet"
 )
 
@@ -16,7 +17,7 @@ var answerBounds = [...]time.Duration{
 	10 * time.Millisecond, 25 * time.Millisecond, 50 * time.Millisecond,
 	100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
 	time.Second, 2500 * time.Millisecond, 5 * time.Second,
-	10 * time.Second, 30 * time.Second, time.Minute,
+	10 * time.Second, 30 * time.Second, catalog.MaxMeasured,
 }
 
 // answered counts what a target's requests came to. It is as old as the target's

@@ -84,7 +84,7 @@ func (m *making) load(cmd *cobra.Command) error {
 	if m.version.Revision == "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "note: git tells nothing of %s, so images have no commit and TEAL_RELEASE, TEAL_VERSION and TEAL_REVISION are what the environment says\n", m.file)
 	}
-	spec, err := servicefile.Load(ctx, m.file, m.version.Environ(os.Environ()))
+	spec, err := servicefile.Load(ctx, m.file, m.version.Environ(os.Environ(), ""))
 	if err != nil {
 		return missingAsUsage(err)
 	}

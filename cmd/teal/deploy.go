@@ -48,21 +48,8 @@ release is ready and awaits somebody's word.`,
 
 // dryRun says what deployments would change.
 func (d *deploying) dryRun(cmd *cobra.Command, reqs []deployer.Request) error {
-	dep, err := d.deployer(nil)
-	if err != nil {
-		return err
-	}
 	for _, req := range reqs {
-		plan, err := dep.Plan(cmd.Context(), req)
-		if err != nil {
-			return err
-		}
-		if d.out.asJSON {
-			err = writeJSON(cmd.OutOrStdout(), plan)
-		} else {
-			printPlan(cmd.OutOrStdout(), plan)
-		}
-		if err != nil {
+		if _, err := d.plan(cmd, req); err != nil {
 			return err
 		}
 	}

@@ -31,11 +31,21 @@ type deploying struct {
 }
 
 func (d *deploying) flags(cmd *cobra.Command) {
-	f := cmd.Flags()
-	f.StringArrayVarP(&d.files, "file", "f", []string{serviceFile}, "the service file; several are deployed together, and flipped in one transaction")
-	f.StringVar(&d.release, "release", "", "what to call this release (default what the file or git says)")
-	f.StringVar(&d.revision, "revision", "", "the commit it was built from (default the one checked out)")
+	cmd.Flags().StringArrayVarP(&d.files, "file", "f", []string{serviceFile}, "the service file; several are deployed together, and flipped in one transaction")
+	d.nameFlags(cmd)
 	d.waitFlags(cmd)
+}
+
+// nameFlags are those that say what is deployed, in the place of git.
+func (d *deploying) nameFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&d.release, "release", "", "what to call this release, TEAL_RELEASE in the service file (default what the file or git says)")
+	f.StringVar(&d.revision, "revision", "", "the commit it was built from (default the one checked out)")
+}
+
+// namedFlag is for commands that read the file of what was deployed before.
+func (d *deploying) namedFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&d.release, "release", "", "the --release that it was deployed with, if any: TEAL_RELEASE in the service file")
 }
 
 // waitFlags are those of commands that go on with what is recorded.
@@ -57,12 +67,13 @@ type source struct {
 	version deployer.Version
 }
 
-// load reads a service file.
-func load(cmd *cobra.Command, file string) (source, error) {
+// load reads a service file, in which TEAL_RELEASE is what the release is asked to
+// be called, if it is.
+func (d *deploying) load(cmd *cobra.Command, file string) (source, error) {
 	ctx := cmd.Context()
 	s := source{file: file, version: deployer.GitVersion(ctx, filepath.Dir(file))}
 	var err error
-	if s.spec, err = servicefile.Load(ctx, file, s.version.Environ(os.Environ())); err != nil {
+	if s.spec, err = servicefile.Load(ctx, file, s.version.Environ(os.Environ(), d.release)); err != nil {
 		return s, missingAsUsage(err)
 	}
 	printWarnings(cmd.ErrOrStderr(), s.spec.Warnings)
@@ -89,7 +100,7 @@ func (d *deploying) request(s source, environment string) deployer.Request {
 func (d *deploying) requests(cmd *cobra.Command) ([]deployer.Request, error) {
 	var all []deployer.Request
 	for _, file := range d.files {
-		s, err := load(cmd, file)
+		s, err := d.load(cmd, file)
 		if err != nil {
 			return nil, err
 		}
@@ -107,7 +118,7 @@ func (d *deploying) only(cmd *cobra.Command) (source, error) {
 	if len(d.files) != 1 {
 		return source{}, usageError{fmt.Errorf("%s takes one service file, and %d are named", cmd.CommandPath(), len(d.files))}
 	}
-	return load(cmd, d.files[0])
+	return d.load(cmd, d.files[0])
 }
 
 // show runs something that deploys, and shows what it does and how it ends.
@@ -153,13 +164,4 @@ func chooseEnvironment(spec *servicefile.Spec, asked string) (string, error) {
 		return "", usageError{fmt.Errorf("%s has no environment %q; it has %s", spec.Path, asked, strings.Join(names, ", "))}
 	}
 	return asked, nil
-}
-
-// revisionOf is the asked-for commit, else the one that is checked out where the
-// service file lies; empty where there is none.
-func revisionOf(ctx context.Context, asked, file string) string {
-	if asked != "" {
-		return asked
-	}
-	return deployer.GitRevision(ctx, filepath.Dir(file))
 }

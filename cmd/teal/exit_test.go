@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -37,18 +35,4 @@ func TestWrongUsageEndsWithItsCode(t *testing.T) {
 		var out bytes.Buffer
 		require.Equal(t, exitUsage, run(strings.Fields(line), &out, &out), "%s: %s", line, out.String())
 	}
-}
-
-func TestRevisionIsTheOneCheckedOut(t *testing.T) {
-	require.Equal(t, "abc", revisionOf(t.Context(), "abc", "deploy.go"))
-	require.Empty(t, revisionOf(t.Context(), "", filepath.Join(t.TempDir(), "compose.yaml")))
-
-	dir := t.TempDir()
-	for _, line := range []string{"init -q", "-c user.name=t -c user.email=t@t.example commit -q --allow-empty -m one"} {
-		git := exec.CommandContext(t.Context(), "git", strings.Fields(line)...)
-		git.Dir = dir
-		out, err := git.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-	}
-	require.Regexp(t, "^[0-9a-f]{40}$", revisionOf(t.Context(), "", filepath.Join(dir, "compose.yaml")))
 }

@@ -33,10 +33,14 @@ func (g *globals) flags(f *pflag.FlagSet) {
 }
 
 // fromEnvironment gives flags that are not on the command line the value of
-// their variable: --admin-url is TEAL_ADMIN_URL.
+// their variable: --admin-url is TEAL_ADMIN_URL. --help and --version have none, as
+// they ask for another command: TEAL_VERSION is what git calls what is checked out.
 func fromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var err error
 	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Name == "help" || f.Name == "version" {
+			return
+		}
 		name := "TEAL_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := lookup(name)
 		if !ok || value == "" || f.Changed || err != nil { // empty is what Compose makes of unset

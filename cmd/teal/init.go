@@ -31,8 +31,10 @@ func initCommand() *cobra.Command {
 		Long: `Init writes a service file for the Compose file at hand, or for --image: what
 Teal carries over of it, and a section x-teal with comments. It says what it left
 out. A file that is there already is never overwritten: beside a compose.yaml it
-writes teal.yaml, otherwise compose.yaml, or whatever --file names.`,
-		Example: "  teal init\n  teal init --image registry.example/web:1.4.0 --port 3000\n  teal lint",
+writes teal.yaml, otherwise compose.yaml, or whatever --file names. Commands read
+compose.yaml; any other file they must be told, as in teal lint teal.yaml and
+teal deploy --file teal.yaml.`,
+		Example: "  teal init\n  teal init --image registry.example/web:1.4.0 --port 3000",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			draft, err := f.read()
@@ -49,7 +51,7 @@ writes teal.yaml, otherwise compose.yaml, or whatever --file names.`,
 			for _, l := range draft.LeftOut {
 				fmt.Fprintf(out, "left out: %s\n", l)
 			}
-			fmt.Fprintf(out, "wrote %s; read it, and deploy with `teal deploy --file %s`\n", f.file, f.file)
+			fmt.Fprintf(out, "wrote %s; read it, check it with `%s`, and deploy with `%s`\n", f.file, draft.Lint, draft.Deploy)
 			return nil
 		},
 	}
@@ -87,6 +89,9 @@ func (f *initFlags) read() (servicefile.Draft, error) {
 		if firstThere(composeFiles) != "" {
 			f.file = "teal.yaml"
 		}
+	}
+	if f.file != serviceFile {
+		f.draft.File = f.file
 	}
 	if f.compose != "" {
 		var err error

@@ -3,70 +3,69 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"teal/deployer"
-	"teal/deployer/servicefile"
 )
 
 // errChanges ends a plan that has changes and has said so.
 var errChanges = fmt.Errorf("%w: there are changes", errQuiet)
 
 func planCommand(g *globals) *cobra.Command {
-	var file, release, revision string
-	var asJSON bool
+	d := &deploying{globals: g}
 	cmd := &cobra.Command{
 		Use:   "plan [ENVIRONMENT]",
 		Short: "Show what a deployment would change, and touch nothing",
-		Long: `Plan reads the service file, Consul and the hosts as a deployment does, and says
-what that would change: the containers on each host, the keys in Consul, the
+		Long: `Plan reads the service file, git, Consul and the hosts as a deployment does, and
+says what that would change: the containers on each host, the keys in Consul, the
 routes, and which of these other services declare too. It takes no lock, pulls
 nothing and writes nothing.
 
 It ends with 8 when something would change and with 0 when what is live is what
 the file says already. A deployment would then only start the same again in the
-other colour. Images are compared by name: a tag that means another image by now
-is not noticed.`,
+other colour. A change that a deployment would refuse is an error. Images are
+compared by name: a tag that means another image by now is not noticed.`,
 		Example: "  teal plan\n  teal plan production --file deploy/compose.yaml || teal deploy",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			spec, err := servicefile.Load(ctx, file, os.Environ())
-			if err != nil {
-				return missingAsUsage(err)
-			}
-			printWarnings(cmd.ErrOrStderr(), spec.Warnings)
-			environment, err := chooseEnvironment(spec, strings.Join(args, ""))
+			s, err := d.only(cmd)
 			if err != nil {
 				return err
 			}
-			d, err := g.deployer(nil)
+			environment, err := chooseEnvironment(s.spec, strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
-			plan, err := d.Plan(ctx, deployer.Request{Spec: spec, Environment: environment, Release: release, Revision: revisionOf(ctx, revision, file)})
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				err = writeJSON(cmd.OutOrStdout(), plan)
-			} else {
-				printPlan(cmd.OutOrStdout(), plan)
-			}
-			if err == nil && plan.Changes {
+			changes, err := d.plan(cmd, d.request(s, environment))
+			if err == nil && changes {
 				return errChanges
 			}
 			return err
 		},
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", serviceFile, "the service file")
-	cmd.Flags().StringVar(&release, "release", "", "what to call this release (default what the file or the commit says)")
-	cmd.Flags().StringVar(&revision, "revision", "", "the commit it was built from (default the one checked out)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as JSON")
+	cmd.Flags().StringArrayVarP(&d.files, "file", "f", []string{serviceFile}, "the service file")
+	d.nameFlags(cmd)
+	cmd.Flags().BoolVar(&d.out.asJSON, "json", false, "write it as JSON")
 	return cmd
+}
+
+// plan says what a deployment would change, and tells whether anything.
+func (d *deploying) plan(cmd *cobra.Command, req deployer.Request) (bool, error) {
+	dep, err := d.deployer(nil)
+	if err != nil {
+		return false, err
+	}
+	plan, err := dep.Plan(cmd.Context(), req)
+	if err != nil {
+		return false, err
+	}
+	if d.out.asJSON {
+		return plan.Changes, writeJSON(cmd.OutOrStdout(), plan)
+	}
+	printPlan(cmd.OutOrStdout(), plan)
+	return plan.Changes, nil
 }
 
 // printPlan says one fact a line.

@@ -5,6 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -186,4 +192,51 @@ func TestExitCodesOfPlanAndLint(t *testing.T) {
 	require.Equal(t, exitUsage, exitCode(fmt.Errorf("%w: %w", errQuiet, &servicefile.SpecError{})))
 	require.Equal(t, exitError, exitCode(errLeft))
 	require.Equal(t, exitError, exitCode(errors.New("no")))
+}
+
+// checkedOut is a service file in a checkout of v1.4.0, for an engine that has no
+// containers. Its image is named by its release.
+func checkedOut(t *testing.T) string {
+	t.Helper()
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Api-Version", "1.45")
+		if strings.HasSuffix(r.URL.Path, "/containers/json") {
+			_, _ = io.WriteString(w, "[]")
+		}
+	}))
+	t.Cleanup(engine.Close)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "compose.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(fmt.Sprintf(`services:
+  web: {image: "web:${TEAL_RELEASE}", ports: ["80"]}
+x-teal:
+  environments: {production: {hosts: ["tcp://%s"]}}
+`, engine.Listener.Addr())), 0o600))
+	for _, line := range []string{"init -q", "add .", "-c user.name=t -c user.email=t@t.example commit -q -m one", "tag v1.4.0"} {
+		git := exec.CommandContext(t.Context(), "git", strings.Fields(line)...)
+		git.Dir = dir
+		out, err := git.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
+	return file
+}
+
+func TestPlanIsNamedAsADeploymentIs(t *testing.T) {
+	s, file := newShop(t), checkedOut(t)
+	for _, c := range []struct{ variable, flags, want string }{
+		{"", "", "^1.4.0-[0-9a-f]{7}$"},
+		{"1.9", "", "^1.9$"},
+		{"1.9", " --release 2.0", "^2.0$"},
+	} {
+		t.Setenv("TEAL_RELEASE", c.variable)
+		code, planned := s.teal("plan --json --file " + file + c.flags)
+		require.Equal(t, exitChanges, code, planned)
+		var plan deployer.DeploymentPlan
+		require.NoError(t, json.Unmarshal([]byte(planned), &plan))
+		require.Regexp(t, c.want, plan.Release)
+		require.Equal(t, "web:"+plan.Release, plan.Hosts[0].Containers[0].Image)
+		code, dry := s.teal("deploy --dry-run --json --file " + file + c.flags)
+		require.Equal(t, exitDone, code, dry)
+		require.Equal(t, dry, planned)
+	}
 }

@@ -55,6 +55,7 @@ With a service and an alias: with the requests that teal pause holds.`,
 	cmd.Flags().StringArrayVarP(&d.files, "file", "f", []string{serviceFile}, "the service file")
 	d.waitFlags(cmd)
 	d.environmentFlag(cmd)
+	d.namedFlag(cmd)
 	dryRunFlag(cmd, &dry)
 	return cmd
 }

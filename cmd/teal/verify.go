@@ -45,6 +45,7 @@ not as it should be.`,
 	}
 	cmd.Flags().StringArrayVarP(&d.files, "file", "f", []string{serviceFile}, "the service file")
 	cmd.Flags().StringVarP(&d.environment, "environment", "e", "", "which environment (default the only one, else production)")
+	d.namedFlag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write it as JSON")
 	return cmd
 }

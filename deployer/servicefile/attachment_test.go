@@ -21,7 +21,7 @@ services: {web: {image: hello, ports: ["80"]}}
 x-teal:
   service: web
   traffic: {maintenance_page: "`+page+`"}
-  environments: {production: {hosts: [local]}}
+  environments: {production: {hosts: [ssh://local]}}
 `), 0o600))
 	return servicefile.Load(t.Context(), file, nil)
 }

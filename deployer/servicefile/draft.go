@@ -20,12 +20,15 @@ type DraftOptions struct {
 	Port        int    // where it listens; its first port when 0
 	Environment string // catalog.DefaultAlias when empty
 	Host        string // endpoint of its Docker engine; defaultEndpoint when empty
+	File        string // where it is written; empty for the file that Teal reads unless told otherwise
 }
 
 // Draft is a service file to begin with.
 type Draft struct {
 	Text    []byte
 	LeftOut []string // what the Compose file has and the draft has not, a sentence each
+	// Lint and Deploy are the commands that check and deploy it.
+	Lint, Deploy string
 }
 
 const (
@@ -46,12 +49,23 @@ func NewDraft(opt DraftOptions) (Draft, error) {
 	if err := catalog.CheckEnvironment(d.opt.Environment); err != nil {
 		return Draft{}, err
 	}
+	if err := catalog.CheckEndpoint(d.opt.Host); err != nil {
+		return Draft{}, err
+	}
 	if opt.Image != "" {
 		d.fromImage()
 	} else if err := d.fromCompose(); err != nil {
 		return Draft{}, err
 	}
 	return d.render()
+}
+
+// commands are those that check and deploy what is drafted.
+func (opt DraftOptions) commands() (lint, deploy string) {
+	if opt.File == "" {
+		return "teal lint", "teal deploy"
+	}
+	return "teal lint " + opt.File, "teal deploy --file " + opt.File
 }
 
 // draft is one that is being written.
@@ -105,7 +119,8 @@ func (d *draft) render() (Draft, error) {
 		return Draft{}, fmt.Errorf("write the Compose part of the service file: %w", err)
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "# The service file: plain Compose and one section for Teal, which deploys it.\n#\n#   teal lint, then teal deploy\n")
+	lint, deploy := d.opt.commands()
+	fmt.Fprintf(&out, "# The service file: plain Compose and one section for Teal, which deploys it.\n#\n#   %s, then %s\n", lint, deploy)
 	out.Write(compose.Bytes())
 	fmt.Fprintf(&out, "\n%s:\n", Extension)
 	if d.service != "" {
@@ -119,5 +134,5 @@ func (d *draft) render() (Draft, error) {
 	fmt.Fprintf(&out, "  environments:\n    %s:\n", d.opt.Environment)
 	fmt.Fprintf(&out, "      hosts: [%q] # Docker engines; ssh://web-1 is one too\n", d.opt.Host)
 	fmt.Fprint(&out, draftEnvironment)
-	return Draft{Text: out.Bytes(), LeftOut: d.leftOut}, nil
+	return Draft{Text: out.Bytes(), LeftOut: d.leftOut, Lint: lint, Deploy: deploy}, nil
 }

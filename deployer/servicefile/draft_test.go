@@ -34,7 +34,7 @@ func TestDraftShowsWhatThereIs(t *testing.T) {
 	draft, err := servicefile.NewDraft(servicefile.DraftOptions{Compose: []byte(compose)})
 	require.NoError(t, err)
 	draft.Text = switchedOff.ReplaceAll(draft.Text, []byte("$1$2"))
-	draft.Text = append(draft.Text, "    integration: {hosts: [local]}\n"...)
+	draft.Text = append(draft.Text, "    integration: {hosts: [ssh://local]}\n"...)
 
 	file := filepath.Join(t.TempDir(), "compose.yaml")
 	require.NoError(t, os.WriteFile(file, draft.Text, 0o600))

@@ -142,9 +142,20 @@ func (f field) hosts(env *Environment) {
 		case slices.Contains(env.Hosts, endpoint):
 			item.complain("host %s is listed twice; for more instances on it, raise replicas", endpoint)
 		default:
+			item.checkEndpoint(endpoint)
 			env.Hosts = append(env.Hosts, endpoint)
 			env.weigh(endpoint, weight)
 		}
+	}
+}
+
+// checkEndpoint looks whether an engine can be there, or a host of the demo.
+func (f field) checkEndpoint(endpoint string) {
+	if strings.HasPrefix(endpoint, catalog.DemoScheme) {
+		return
+	}
+	if err := catalog.CheckEndpoint(endpoint); err != nil {
+		f.complain("%s", err)
 	}
 }
 

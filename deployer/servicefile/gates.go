@@ -55,28 +55,6 @@ const (
 	DefaultSmokeTimeout = 10 * time.Second
 )
 
-// None tells whether there is nothing to come through.
-func (g Gates) None() bool { return len(g.Smoke) == 0 && len(g.Outside) == 0 && g.Test == nil }
-
-// String names the gates in the order they are gone through.
-func (g Gates) String() string {
-	var all []string
-	switch n := len(g.Smoke); n {
-	case 0:
-	case 1:
-		all = append(all, "1 smoke test")
-	default:
-		all = append(all, fmt.Sprintf("%d smoke tests", n))
-	}
-	for _, gate := range g.Outside {
-		all = append(all, "gate "+gate.Name)
-	}
-	if g.Test != nil {
-		all = append(all, "test command "+g.Test.Name())
-	}
-	return strings.Join(all, ", ")
-}
-
 // Missing is why gates can't be asked with the variables of environ, or nil.
 func (g Gates) Missing(environ []string) error {
 	var errs []error
@@ -86,18 +64,6 @@ func (g Gates) Missing(environ []string) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// Notes are what a plan says of the gates.
-func (g Gates) Notes(environ []string) []string {
-	if g.None() {
-		return nil
-	}
-	notes := []string{"before the flip: " + g.String()}
-	if err := g.Missing(environ); err != nil {
-		notes = append(notes, fmt.Sprintf("a deployment from here would not begin: %s", err))
-	}
-	return notes
 }
 
 // Variable is the value of a variable in the form of os.Environ, of which the

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"teal/catalog"
 )
 
 // Limits are what the new release may do to its users while it is watched.
@@ -87,7 +89,7 @@ func (f field) isEmpty() bool {
 func (x fields) limits() Limits {
 	l := Limits{
 		ErrorRate: x["max_error_rate"].rate(),
-		P95:       x["max_p95"].duration(time.Millisecond, 0),
+		P95:       x["max_p95"].measured(),
 		Requests:  x["min_requests"].number(0, maxRequests, DefaultMinRequests),
 	}
 	if x["max_error_rate"].value != nil || x["max_p95"].value != nil {
@@ -98,6 +100,15 @@ func (x fields) limits() Limits {
 	}
 	l.Requests = 0
 	return l
+}
+
+// measured reads a time that answers may take; 0 where there is none.
+func (f field) measured() time.Duration {
+	d := f.duration(time.Millisecond, 0)
+	if d > catalog.MaxMeasured {
+		f.complain("%s is %s; it can be at most %s, as routers do not tell longer times apart", f.name(), d, catalog.MaxMeasured)
+	}
+	return d
 }
 
 // rate reads a percentage of the requests as a number from 0 to 1; nil where there

@@ -100,6 +100,7 @@ func parse(ctx context.Context, path string, data []byte, variables map[string]s
 		if len(r.issues) == 0 { // else Compose stumbled over the same
 			r.composeError(err)
 		}
+		r.unknownExtensionKeys()
 		return nil, nil, &SpecError{Issues: inLineOrder(r.issues)}
 	}
 	spec := &Spec{Path: path, Parts: r.parts(project)}

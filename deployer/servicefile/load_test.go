@@ -102,7 +102,7 @@ x-teal:
   service: web
   release: ${RELEASE:-}
   timeout: ${WAIT}
-  environments: {production: {hosts: [local], replicas: "${N}"}}
+  environments: {production: {hosts: [ssh://local], replicas: "${N}"}}
 `), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), []byte("TAG=v1\nWHO=nobody\nWAIT=7s\nN=3\n"), 0o600))
 
@@ -121,6 +121,37 @@ func TestUnknownEnvironmentListsThoseThereAre(t *testing.T) {
 	require.NoError(t, err)
 	_, err = spec.Environment("prod")
 	require.ErrorContains(t, err, `no environment "prod"; it has integration, production`)
+}
+
+func TestTextsAreReadAsTheyAreWritten(t *testing.T) {
+	for written, want := range map[string]string{
+		"1.10": "1.10", "'1.10'": "1.10", "${RELEASE}": "1.10", "*version": "1.20", "0123456": "0123456", "12e4567": "12e4567", "2026-01-15": "2026-01-15",
+	} {
+		file := filepath.Join(t.TempDir(), "compose.yml")
+		require.NoError(t, os.WriteFile(file, []byte(`
+x-version: &version 1.20
+services: {web: {image: hello, ports: ["80"]}}
+x-teal:
+  release: `+written+`
+  owner: 7.50
+  environments: {production: {hosts: [ssh://local]}}
+`), 0o600))
+		spec, err := servicefile.Load(t.Context(), file, []string{"RELEASE=1.10"})
+		require.NoError(t, err)
+		require.Equal(t, want, spec.Release)
+		require.Equal(t, "7.50", spec.Owner)
+	}
+}
+
+func TestTextThatIsNotSeenAsItIsWritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "compose.yml")
+	require.NoError(t, os.WriteFile(file, []byte(`
+services: {web: {image: hello, ports: ["80"]}}
+---
+x-teal: {release: 1.10, environments: {production: {hosts: [ssh://local]}}}
+`), 0o600))
+	_, err := servicefile.Load(t.Context(), file, nil)
+	require.ErrorContains(t, err, "x-teal.release must be a text, and is 1.1; write it in quotes")
 }
 
 func TestReleaseID(t *testing.T) {

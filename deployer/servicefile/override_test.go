@@ -30,7 +30,7 @@ func TestEnvironmentSwitchesOff(t *testing.T) {
 	spec := whole(t)
 	integration := spec.In(spec.Environments["integration"])
 
-	require.True(t, integration.Gates.None())
+	require.Equal(t, []string{"task migrate", "task seed"}, integration.Tests(), "tasks belong to the release")
 	require.Nil(t, integration.Bake)
 	require.Empty(t, integration.Notify)
 	require.Nil(t, integration.Canary, "there is no second colour")

@@ -19,6 +19,7 @@ type reader struct {
 	// environment and key.
 	origins map[string]map[string]origin
 	issues  []Issue // what is wrong
+	unknown []Issue // of these, the keys that nobody reads, whatever their values are
 	// warnings are what is asked for and will not be done.
 	warnings []Issue
 	// missing are the secrets and configs that environments need and can't have here.
@@ -45,6 +46,11 @@ func (r *reader) issue(path []string, format string, args ...any) Issue {
 }
 
 func (f field) complain(format string, args ...any) { f.reader.complain(f.path, format, args...) }
+
+func (f field) unknownKey(format string, args ...any) {
+	issue := f.issue(f.path, format, args...)
+	f.reader.issues, f.reader.unknown = append(f.reader.issues, issue), append(f.reader.unknown, issue)
+}
 
 // name is the field's path as people write it.
 func (f field) name() string { return strings.Join(f.path, ".") }
@@ -79,7 +85,7 @@ func (f field) mapping(known ...string) fields {
 	all := f.entries()
 	for _, key := range all.keys() {
 		if !slices.Contains(known, key) && !strings.HasPrefix(key, "x-") {
-			all[key].complain("unknown key %q in %s%s", key, f.name(), didYouMean(key, known))
+			all[key].unknownKey("unknown key %q in %s%s", key, f.name(), didYouMean(key, known))
 		}
 	}
 	for _, key := range known {
@@ -116,15 +122,20 @@ func (fs fields) keys() []string {
 	return keys
 }
 
-// text reads a string. Numbers count too: YAML reads a bare 1.2 as one.
+// text reads a string. Numbers and dates count too, as they are written: YAML
+// reads a bare 1.10 as 1.1.
 func (f field) text() string {
 	switch v := f.value.(type) {
 	case nil:
 		return ""
 	case string:
 		return strings.TrimSpace(v)
-	case int, int64, uint64, float64:
-		return fmt.Sprint(v)
+	case int, int64, uint64, float64, time.Time:
+		text, ok := f.source.written(v, f.path...)
+		if !ok {
+			f.complain("%s must be a text, and is %v; write it in quotes", f.name(), v)
+		}
+		return text
 	}
 	f.wants("a text")
 	return ""

@@ -29,7 +29,7 @@ x-teal:
 	return file
 }
 
-const twoEnvironments = "{integration: {hosts: [local]}, production: {hosts: [local], secrets: {password: {variable: LIVE}}}}"
+const twoEnvironments = "{integration: {hosts: [ssh://local]}, production: {hosts: [ssh://local], secrets: {password: {variable: LIVE}}}}"
 
 func TestSecretsHaveSourcesForEachEnvironment(t *testing.T) {
 	file := withSecret(t, "{file: password}", twoEnvironments)
@@ -82,7 +82,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 func TestSecretsAreSmall(t *testing.T) {
 	const most = 500 << 10
 	for size, want := range map[int]string{most: "", most + 1: "which can't be read here: it is larger than 500 kB"} {
-		file := withSecret(t, "{file: password}", "{production: {hosts: [local]}}")
+		file := withSecret(t, "{file: password}", "{production: {hosts: [ssh://local]}}")
 		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(file), "password"), []byte(strings.Repeat("x", size)), 0o600))
 		spec, err := servicefile.Load(t.Context(), file, nil)
 		require.NoError(t, err)
@@ -98,7 +98,7 @@ func TestSecretOfSomebodyElseIsGivenByEachEnvironment(t *testing.T) {
 	_, err := servicefile.Load(t.Context(), withSecret(t, "{external: true}", twoEnvironments), nil)
 	require.ErrorContains(t, err, "compose.yml:4: secret password is kept outside of the file, where Teal can't read it; give it a file: or environment:, or give integration one of its own in x-teal.environments.integration.secrets")
 
-	spec, err := servicefile.Load(t.Context(), withSecret(t, "{external: true}", "{production: {hosts: [local], secrets: {password: {variable: LIVE}}}}"), []string{"LIVE=hunter3"})
+	spec, err := servicefile.Load(t.Context(), withSecret(t, "{external: true}", "{production: {hosts: [ssh://local], secrets: {password: {variable: LIVE}}}}"), []string{"LIVE=hunter3"})
 	require.NoError(t, err)
 	require.Empty(t, spec.Parts[0].Files[""])
 	require.Equal(t, "hunter3", string(spec.Parts[0].Files["production"][0].Content))
@@ -108,7 +108,7 @@ func TestBuildContextIsBesideTheServiceFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "compose.yml")
 	require.NoError(t, os.WriteFile(file, []byte(`
 services: {web: {image: "hello:${TEAL_RELEASE}", build: app, ports: ["80"]}}
-x-teal: {service: web, environments: {production: {hosts: [local]}}}
+x-teal: {service: web, environments: {production: {hosts: [ssh://local]}}}
 `), 0o600))
 	spec, err := servicefile.Load(t.Context(), file, []string{"TEAL_RELEASE=1.0.0"})
 	require.NoError(t, err)

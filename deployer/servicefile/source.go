@@ -1,6 +1,7 @@
 package servicefile
 
 import (
+	"fmt"
 	"strconv"
 
 	"go.yaml.in/yaml/v4"
@@ -49,6 +50,17 @@ func (s source) node(path ...string) *yaml.Node {
 		node = resolve(value)
 	}
 	return node
+}
+
+// written is how the value at path is written; false where what is there is not
+// that value, as in a file of several documents.
+func (s source) written(value any, path ...string) (string, bool) {
+	var there any
+	node := s.node(path...)
+	if node == nil || node.Decode(&there) != nil || fmt.Sprint(there) != fmt.Sprint(value) {
+		return "", false
+	}
+	return node.Value, true
 }
 
 // has tells whether the file itself holds a value at path.
