@@ -27,8 +27,8 @@ func TestDigestsStayAsTheyWere(t *testing.T) {
 	require.NotEqual(t, servicefile.DigestOf(container), servicefile.DigestOf(checked))
 	require.NotEqual(t, servicefile.DigestOf(container), servicefile.DigestOf(limited))
 	for file, want := range map[string]string{
-		"small": "sha256:0442d2e3ff783c3d39ea5d08fd847906448d356c5a7a3bc2fd543c1de12ee7fc",
-		"ports": "sha256:6ca77c29b5d5280252170894b251a47b77a466addebea247bc8b3f5757e23226",
+		"small": "sha256:cbcb8858dc025786052d1a33ad1fc1b61b21549b0e2a1cd3432d0b9ca79d3f81",
+		"ports": "sha256:59feddfd1677a66b6ba03458b0ea16b4b54784d1aa730185c9b006ef9e4b4ec6",
 	} {
 		spec, err := servicefile.Load(t.Context(), "testdata/spec/good/"+file+".yml", nil)
 		require.NoError(t, err)
