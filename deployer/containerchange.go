@@ -8,7 +8,7 @@ import (
 )
 
 // upToDate tells whether the live containers are what the file says already, on
-// every host and nowhere else. Images are compared by name: nothing is pulled.
+// every host and nowhere else. Images that no registry knows are compared by name.
 func (p planning) upToDate() bool {
 	live, ok := p.alias.Value.Single()
 	if !ok || (live.Colour != "") != p.env.Coloured || live.Environment != p.env.Name {

@@ -10,8 +10,8 @@ import (
 
 // Continue is Deploy, unless the deployment that awaits somebody's word there is of
 // the same service file, release and images: then it goes on with that one, as
-// Resume does, or waits on. One that was not approved in time, or whose alias was
-// moved since, is not gone on with.
+// Resume does, or waits on. One that was to be aborted when nobody approved it in
+// time, or whose alias was moved since, is not gone on with.
 func (d *Deployer) Continue(ctx context.Context, req Request) (catalog.Deployment, error) {
 	r, err := d.newRun(ctx, req)
 	if err != nil {

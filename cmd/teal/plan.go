@@ -25,8 +25,8 @@ nothing and writes nothing.
 
 It ends with 8 when something would change and with 0 when what is live is what
 the file says already. A deployment would then only start the same again in the
-other colour. A change that a deployment would refuse is an error. Images are
-compared by name: a tag that means another image by now is not noticed.`,
+other colour. A change that a deployment would refuse is an error. Images that a
+registry knows are compared by digest, others by name.`,
 		Example: "  teal plan\n  teal plan production --file deploy/compose.yaml || teal deploy",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

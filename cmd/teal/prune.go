@@ -26,7 +26,7 @@ deployment replaced and could not remove, as their host did not answer then; and
 records of old deployments. Without --keep as many releases stay as the service file
 says (keep, 5), and 20 records. It never removes what is live or standby, the record
 of a release that is kept or of a deployment that has not ended, a container that
-runs, or anything that does not carry Teal's labels.
+runs, or one that does not carry Teal's labels.
 
 With --images it also removes, from the repositories that the service's own part
 comes from, the images that no container is made from and no record refers to.
