@@ -124,7 +124,11 @@ func thorough() bool { return os.Getenv(longVariable) != "" }
 
 // abreast is how many services are deployed side by side. Most of a trial is
 // waiting for the lock of a dead deployer.
-const abreast = 6
+const abreast = 5
+
+// harmLoad is how many requests a second each router gets for each of them: enough
+// to meet every gap, and not so many that two cores do nothing else.
+const harmLoad = 30
 
 // trial is something that is done to a deployment at a moment.
 type trial struct {
@@ -165,7 +169,7 @@ func (s *fleetShop) harm(m moment, do func(deployer *command)) *harmed {
 	s.t.Helper()
 	h := &harmed{fleetShop: s, at: m, began: time.Now()}
 	s.mustDeployFile(s.plain, first)
-	l := s.startLoad(50)
+	l := s.startLoad(harmLoad)
 	l.expect(first)
 	l.settled(20)
 	l.expect(first, second)
