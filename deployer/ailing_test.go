@@ -40,7 +40,7 @@ func TestALinkedContainerThatBecomesHealthyIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := twoReleases(t)
 	w.onceChecking(func() {
-		w.health("db", "starting")
+		w.health("db", "unhealthy")
 		time.AfterFunc(40*time.Millisecond, func() { w.health("db", "healthy") })
 	})
 	began := time.Now()

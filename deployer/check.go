@@ -15,7 +15,7 @@ import (
 type reading struct {
 	passing []catalog.Instance
 	others  []catalog.Instance // of the same release, but not passing
-	ailing  []placed           // linked containers whose HEALTHCHECK does not pass
+	ailing  []placed           // linked containers whose HEALTHCHECK says that they are unhealthy
 }
 
 // read picks the instances of a release in a target. It is pure. Where mine is
@@ -60,10 +60,13 @@ func (n reading) words(want int, release string) string {
 	return text
 }
 
-// ailing are the linked containers that run and are not healthy. Those that take
+// unhealthy are the linked containers that run and say that they are not well; what
+// is still starting may take as long as its HEALTHCHECK says. Those that take
 // requests are told by their instances. It is pure.
-func ailing(there []placed) []placed {
-	all := slices.DeleteFunc(slices.Clone(there), func(c placed) bool { return isRegistered(c.Container) || !isAiling(c.Container) })
+func unhealthy(there []placed) []placed {
+	all := slices.DeleteFunc(slices.Clone(there), func(c placed) bool {
+		return isRegistered(c.Container) || !c.Running || c.Health != sick
+	})
 	slices.SortFunc(all, func(a, b placed) int { return slices.Compare([]string{a.place, a.Name}, []string{b.place, b.Name}) })
 	return all
 }
@@ -153,7 +156,9 @@ func (r *run) look(ctx context.Context) (reading, error) {
 		mine[n] = there[n].Container
 	}
 	now := read(service, r.record.Target, r.record.Release, mine)
-	now.ailing = ailing(there)
+	if r.record.RolledBackTo == "" { // going back must not fail for what it never asked for
+		now.ailing = unhealthy(there)
+	}
 	r.showChecks(now, there)
 	return now, nil
 }

@@ -86,6 +86,21 @@ func TestFurtherAliasesAreGivenBackToo(t *testing.T) {
 	require.Equal(t, []string{"green-production", "green-production"}, w.pointed("www"))
 }
 
+// Somebody who goes back by the one PUT during the watch moves the environment's own
+// alias alone; the deployment that gives way takes the others along.
+func TestFurtherAliasesFollowSomebodyWhoWentBack(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	req := baked(5 * time.Second)
+	env := req.Spec.Environments["production"]
+	env.Aliases = []string{"www"}
+	req.Spec.Environments["production"] = env
+	w.whileBaking(func() { w.setAlias("production", "green-production") })
+	_, err := w.deployer().Deploy(t.Context(), req)
+	require.Error(t, err)
+	require.Equal(t, []string{"green-production", "green-production"}, w.pointed("www"))
+}
+
 func TestAPlanTellsOfFurtherAliases(t *testing.T) {
 	t.Parallel()
 	w := newWorld()

@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"teal/catalog"
@@ -25,7 +26,11 @@ func (d *Deployer) Continue(ctx context.Context, req Request) (catalog.Deploymen
 		return d.Deploy(ctx, req)
 	}
 	r.note("deployment %s of this very release awaits approval already and is gone on with", r.record.ID)
-	return d.Resume(ctx, req)
+	record, err := d.Resume(ctx, req)
+	if errors.Is(err, ErrNothingToResume) { // whoever ran it has ended it meanwhile
+		return d.Deploy(ctx, req)
+	}
+	return record, err
 }
 
 // awaitsTheSame finds the deployment that is to be gone on with.
@@ -63,14 +68,11 @@ func sameImages(parts []servicefile.Part, there, pins map[string]string) bool {
 }
 
 // gaveWay is why a deployment that awaited somebody's word ends: another one comes
-// first, even if somebody has approved it.
-func (r *run) gaveWay(ctx context.Context, record catalog.Deployment) (string, error) {
+// first, even if somebody has approved it. Where that can't be read, it is left out.
+func (r *run) gaveWay(ctx context.Context, record catalog.Deployment) string {
 	said, ok, err := r.opt.Store.Decision(ctx, record.Service, record.Environment, record.ID)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("read what was said of deployment %s: %w", record.ID, err)
-	case ok && said.Verdict == catalog.Approve:
-		return fmt.Sprintf("a later deployment took its place, although %s had approved release %s and nobody had resumed it yet", said.By, record.Release), nil
+	if err == nil && ok && said.Verdict == catalog.Approve {
+		return fmt.Sprintf("a later deployment took its place, although %s had approved release %s and nobody had resumed it yet", said.By, record.Release)
 	}
-	return "a later deployment took its place while it awaited approval", nil
+	return "a later deployment took its place while it awaited approval"
 }

@@ -60,7 +60,8 @@ const (
 	takeBackTimeout    = 5 * time.Minute
 	evidenceTimeout    = 15 * time.Second
 	pingTimeout        = 5 * time.Second
-	lockPause          = time.Second // between two tries to get a lock that is held
+	loginTimeout       = 30 * time.Second // as long as the Docker command line gives ssh
+	lockPause          = time.Second      // between two tries to get a lock that is held
 	unlockTimeout      = 5 * time.Second
 	logLines           = 25
 )

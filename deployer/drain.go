@@ -105,7 +105,7 @@ func (r *run) succeed(ctx context.Context, waited []string) error {
 	if errors.Is(context.Cause(ctx), catalog.ErrLockLost) {
 		return r.afterFlip(context.Cause(ctx))
 	}
-	cleaning, done := bounded(ctx, cleanupTimeout)
+	cleaning, done := bounded(ctx, cleanupTimeout+r.graces())
 	defer done()
 	if err := r.keep(cleaning, r.record); errors.Is(err, catalog.ErrLockLost) {
 		return r.afterFlip(err) // what is there is somebody else's to deal with

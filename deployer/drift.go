@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"teal/catalog"
 )
@@ -41,9 +42,13 @@ func (d Drift) String() string {
 // who only asks would wait. unseen says which of them could not be looked at, and
 // why.
 func (d *Deployer) lookAround(ctx context.Context, service, environment string, deployments []catalog.Deployment) (seen []sighting, unseen []string) {
-	ctx, cancel := context.WithTimeout(ctx, glanceTimeout)
+	endpoints, limit := recordedHosts(deployments), glanceTimeout
+	if slices.ContainsFunc(endpoints, func(e string) bool { return strings.HasPrefix(e, "ssh://") }) {
+		limit = loginTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	seen = d.survey(ctx, recordedHosts(deployments), service, environment)
+	seen = d.survey(ctx, endpoints, service, environment)
 	for _, one := range seen {
 		if one.Err != nil {
 			unseen = append(unseen, one.Err.Error())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"teal/catalog"
 )
@@ -44,9 +45,18 @@ func whyEnded(ctx context.Context, cause error) error {
 // not everything could be put back.
 func (r *run) putBack(ctx context.Context) error {
 	undone := r.undoUnlessLive(context.WithoutCancel(ctx)) // each task has its own time
-	ctx, done := bounded(ctx, cleanupTimeout)
+	ctx, done := bounded(ctx, cleanupTimeout+r.graces())
 	defer done()
 	return errors.Join(undone, r.revert(ctx, r.platform, r.record, r.lock.session, nil))
+}
+
+// graces is how long the parts may take to end, one after the other.
+func (r *run) graces() time.Duration {
+	all := time.Duration(0)
+	for _, part := range r.spec.Parts {
+		all += part.StopGrace
+	}
+	return all
 }
 
 // close records how the deployment ended and tells everybody.

@@ -43,7 +43,7 @@ func (d *Deployer) RollbackTo(ctx context.Context, req RollbackRequest) (Flipped
 		if req.Release = d.beforeRepetition(ctx, s, alias, standby); req.Release == "" {
 			return d.Rollback(ctx, req.Service, req.Environment, req.Force)
 		}
-		d.tell(Event{Kind: Note, Service: s.Name, Text: fmt.Sprintf("%s holds the very release that is live, as it was deployed twice; going back to %s", standby, req.Release)})
+		d.tell(Event{Kind: Note, Service: s.Name, Text: fmt.Sprintf("%s holds the very release that is live, as it was deployed twice; going back to %s; to the other copy leads `teal flip %s %s %s`", standby, req.Release, s.Name, alias.Name, standby)})
 	}
 	if live, ok := alias.Value.Single(); ok && s.Releases[live].ID == req.Release {
 		return Flipped{
@@ -270,8 +270,9 @@ func (d *Deployer) beforeRepetition(ctx context.Context, s *catalog.Service, ali
 	return releaseBefore(all, s.Releases[live].Deployment, s.Releases[standby].Deployment)
 }
 
-// releaseBefore is the newest release that differs from what two deployments
-// brought, if they brought the same; else empty. It is pure.
+// releaseBefore is what there was before two deployments brought the same; empty
+// where they did not, or where nothing tells. A release that somebody went back from
+// is not what there was before: what a deployment took the place of is. It is pure.
 func releaseBefore(all []catalog.Deployment, live, standby string) string {
 	of := func(id string) catalog.Deployment {
 		n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == id })
@@ -284,9 +285,11 @@ func releaseBefore(all []catalog.Deployment, live, standby string) string {
 	if !sameBrought(now, of(standby)) {
 		return ""
 	}
-	for _, d := range slices.Backward(all) {
-		if d.State == catalog.Succeeded && d.ID < live && d.Release != now.Release {
-			return d.Release
+	for _, from := range []string{max(live, standby), min(live, standby)} {
+		for d := of(from); d.Replaces != nil; d = of(d.Replaces.Deployment) {
+			if d.Replaces.ID != now.Release {
+				return d.Replaces.ID
+			}
 		}
 	}
 	return ""

@@ -390,6 +390,19 @@ func TestRollbackGoesBehindARepetition(t *testing.T) {
 	require.Equal(t, "r2", w.backTo(t, "").Release, "what differs is no repetition")
 
 	w = newWorld()
+	w.many(t, "r1", "r2") // r2 is bad
+	require.Equal(t, "r1", w.backTo(t, "").Release)
+	w.deploy(t, "r3")
+	w.deploy(t, "r3")
+	require.Equal(t, "r1", w.backTo(t, "").Release, "what somebody went back from is not gone back to")
+
+	w = newWorld()
+	w.many(t, "r1", "r2")
+	w.deploy(t, "r2")
+	w.deploy(t, "r2")
+	require.Equal(t, "r1", w.backTo(t, "").Release, "deployed three times")
+
+	w = newWorld()
 	w.deploy(t, "r1")
 	w.deploy(t, "r1")
 	require.Equal(t, "r1", w.backTo(t, "").Release, "there is no other")

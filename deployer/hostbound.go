@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,8 +61,13 @@ func acting(ctx context.Context, limit time.Duration, do func(context.Context) e
 	return err
 }
 
+// Ping gives an engine that is reached by SSH the time that a login may take.
 func (b boundedHost) Ping(ctx context.Context) error {
-	_, err := within(ctx, pingTimeout, func(ctx context.Context) (struct{}, error) { return struct{}{}, b.Host.Ping(ctx) })
+	limit := pingTimeout
+	if strings.HasPrefix(b.Name(), "ssh://") {
+		limit = loginTimeout
+	}
+	_, err := within(ctx, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, b.Host.Ping(ctx) })
 	return err
 }
 

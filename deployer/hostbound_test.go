@@ -19,6 +19,8 @@ type pullingHost struct {
 	began        time.Time
 }
 
+func (pullingHost) Name() string { return "tcp://a" }
+
 func (h pullingHost) Ping(ctx context.Context) error {
 	if time.Since(h.began) < h.hangs {
 		return nil

@@ -90,8 +90,12 @@ func suspects(there []catalog.Container, routed string) []catalog.Container {
 	return running
 }
 
-// healthy is what Docker says of a container whose HEALTHCHECK passes.
-const healthy = "healthy"
+// What Docker says of a container whose HEALTHCHECK passes, or has failed as often
+// as it may.
+const (
+	healthy = "healthy"
+	sick    = "unhealthy"
+)
 
 // isAiling tells whether a container runs and its HEALTHCHECK does not say that it
 // is well.

@@ -76,12 +76,13 @@ func selectHosts(known []catalog.HostRecord, selector map[string]string) map[str
 	return picked
 }
 
-// oneEach is that several nodes recorded the same endpoint, which leads to one
-// engine only: a socket to that of the machine that deploys. It is pure.
+// oneEach is that several nodes recorded the same socket, which leads to the engine
+// of the machine that deploys. An address that several nodes recorded is one host's
+// that has been called otherwise before. It is pure.
 func oneEach(picked map[string][]string) error {
 	var errs []error
 	for _, endpoint := range slices.Sorted(maps.Keys(picked)) {
-		if nodes := slices.Sorted(slices.Values(picked[endpoint])); len(nodes) > 1 {
+		if nodes := slices.Sorted(slices.Values(picked[endpoint])); len(nodes) > 1 && strings.HasPrefix(endpoint, "unix://") {
 			errs = append(errs, fmt.Errorf("nodes %s have all recorded %s; start their registrators with --docker-advertise, as in ssh://%s, and remove the record of a node that is gone, as in `consul kv delete teal/hosts/%s`",
 				strings.Join(nodes, ", "), endpoint, nodes[0], nodes[0]))
 		}

@@ -3,22 +3,41 @@ package deployer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 )
 
 // pull gets the images onto all hosts at once.
 func (p *hostPlatform) pull(ctx context.Context, w work) (map[string]string, error) {
-	pulled := &pulledImages{of: map[string]string{}}
+	pulled := &pulledImages{of: map[string]pulledImage{}}
 	err := p.onAll(ctx, w, p.used(), func(ctx context.Context, h host) error {
 		return pulled.on(ctx, w, h)
 	})
-	return pulled.of, err
+	ids := map[string]string{}
+	for part, image := range pulled.of {
+		ids[part] = image.id
+	}
+	return ids, err
 }
 
 // pulledImages is what each part's image is on the hosts that have pulled it.
 type pulledImages struct {
 	mu sync.Mutex
-	of map[string]string // by part
+	of map[string]pulledImage // by part
+}
+
+// pulledImage is an image on a host, and its digests in registries.
+type pulledImage struct {
+	id      string
+	digests []string
+}
+
+// differs tells whether two images are known not to be the same: one may have
+// several ids, by architectures and by how engines store it, and what was built on
+// each host has no digest to tell.
+func (i pulledImage) differs(o pulledImage) bool {
+	return i.id != o.id && len(i.digests) > 0 && len(o.digests) > 0 &&
+		!slices.ContainsFunc(i.digests, func(d string) bool { return slices.Contains(o.digests, d) })
 }
 
 func (i *pulledImages) on(ctx context.Context, w work, h host) error {
@@ -37,19 +56,42 @@ func (i *pulledImages) on(ctx context.Context, w work, h host) error {
 		if want := w.record.Images[part.Name]; want != "" && !isPinned(want) && want != id {
 			return fmt.Errorf("image %s of part %s is %s there, and the release that is promoted runs %s; push the image to a registry that all hosts pull it from, and deploy it anew", image, part.Name, id, want)
 		}
-		if other := i.add(part.Name, id); other != id && !isPinned(image) { // one digest may be of several architectures
-			return fmt.Errorf("image %s of part %s is %s there, and %s on another host, so not all would run the same; name it with its registry, such as docker.io/library/redis:7, as it is pinned by its digest then, or by the digest itself", image, part.Name, id, other)
+		if isPinned(image) || part.Shared { // which is the same, or runs on as it is
+			i.add(part.Name, pulledImage{id: id})
+			continue
+		}
+		is := pulledImage{id: id, digests: digestsOn(ctx, h, image)}
+		other := i.add(part.Name, is)
+		if is.differs(other) {
+			return fmt.Errorf("image %s of part %s is %s there, and %s on another host, so not all would run the same; `docker pull` it on all of them, or name it with its registry, such as docker.io/library/redis:7, as it is pinned by its digest then", image, part.Name, id, other.id)
+		}
+		if is.id != other.id {
+			w.note("image %s is %s on %s and %s elsewhere; name images by digest, or keep them in a registry", image, id, h.Name(), other.id)
 		}
 	}
 	return nil
 }
 
+// digestsOn are what an image is called in registries; none where the host can't
+// tell.
+func digestsOn(ctx context.Context, h host, image string) []string {
+	known, err := h.Image(ctx, image)
+	if err != nil {
+		return nil
+	}
+	var digests []string
+	for _, name := range known.Digests {
+		digests = append(digests, digestOf(name))
+	}
+	return digests
+}
+
 // add is what the part's image is on the first host that told.
-func (i *pulledImages) add(part, id string) string {
+func (i *pulledImages) add(part string, image pulledImage) pulledImage {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if _, known := i.of[part]; !known {
-		i.of[part] = id
+		i.of[part] = image
 	}
 	return i.of[part]
 }

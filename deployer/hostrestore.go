@@ -63,26 +63,51 @@ func restore(ctx context.Context, h host, record catalog.Deployment) error {
 		return err
 	}
 	cs := slices.DeleteFunc(slices.Clone(all), isKept)
-	var previous []catalog.Container
+	var own, previous []catalog.Container
 	left := len(all) - len(cs) // what is kept needs the network too
-	var errs []error           // one that stays must not keep the others from coming back
 	for _, c := range cs {
 		switch {
 		case c.Labels[catalog.LabelDeployment] == record.ID:
-			errs = append(errs, discard(ctx, h, c))
+			own = append(own, c)
 		case strings.HasSuffix(c.Name, previousSuffix):
 			previous = append(previous, c)
 		default:
 			left++ // it was not reached yet when the deployment ended
 		}
 	}
-	if stays := errors.Join(errs...); left+len(previous) == 0 && stays == nil {
+	stays := discardAll(ctx, h, own, hadUsers(record.State))
+	if left+len(previous) == 0 && stays == nil {
 		return h.RemoveNetwork(ctx, baseName(record.Service, record.Target))
 	}
+	errs := []error{stays} // one that stays must not keep the others from coming back
 	for _, c := range previous {
 		errs = append(errs, bringBack(ctx, h, c))
 	}
 	return errors.Join(append(errs, restart(ctx, h, cs, record.ID))...)
+}
+
+// discardAll discards what a deployment brought, all at once.
+func discardAll(ctx context.Context, h host, cs []catalog.Container, used bool) error {
+	dispose := discardUnused
+	if used {
+		dispose = discard
+	}
+	errs := make([]error, len(cs))
+	var wait sync.WaitGroup
+	for n, c := range cs {
+		wait.Go(func() { errs[n] = dispose(ctx, h, c) })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
+
+// hadUsers tells whether a deployment that stands in a state may have had requests.
+func hadUsers(s catalog.DeploymentState) bool {
+	switch s {
+	case catalog.Flipping, catalog.Draining, catalog.Baking, catalog.RollingBack:
+		return true
+	}
+	return false
 }
 
 func bringBack(ctx context.Context, h host, c catalog.Container) error {

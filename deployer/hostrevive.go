@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync/atomic"
 
@@ -42,13 +43,16 @@ func (p *hostPlatform) restartInOrder(ctx context.Context, h host, service strin
 	look := func(ctx context.Context) ([]catalog.Container, error) {
 		all, err := h.List(ctx, map[string]string{catalog.LabelService: service})
 		return slices.DeleteFunc(all, func(c catalog.Container) bool {
-			return targetOf(c) != t && !isShared(c) || isKept(c) || isAside(c) || isTask(c)
+			shared := isShared(c) && c.Labels[catalog.LabelEnvironment] == t.Environment
+			return targetOf(c) != t && !shared || isKept(c) || isAside(c) || isTask(c)
 		}), err
 	}
 	for _, c := range cs {
 		how := mannerOf(c.Labels)
-		if err := p.awaitDependencies(ctx, dependent{c.Labels[catalog.LabelPart], how.After, how.Timeout}, look); err != nil {
-			return err
+		if err := p.awaitDependencies(ctx, dependent{c.Labels[catalog.LabelPart], how.After, how.Timeout}, look); ctx.Err() != nil {
+			return context.Cause(ctx)
+		} else if err != nil { // better to go back to what may not come up than not at all
+			p.tell(Event{Kind: Note, Host: h.Name(), Container: c.Name, Text: fmt.Sprintf("host %s: %s; it is started all the same", h.Name(), err)})
 		}
 		if err := restart(ctx, h, []catalog.Container{c}, ""); err != nil {
 			return err

@@ -50,6 +50,17 @@ func discard(ctx context.Context, h host, c catalog.Container) error {
 	if err := stopOne(ctx, h, c); err != nil {
 		return err
 	}
+	return removeOne(ctx, h, c)
+}
+
+// discardUnused is discard for one that never had users: what waits for its place
+// must not wait for long.
+func discardUnused(ctx context.Context, h host, c catalog.Container) error {
+	c.StopGrace = min(c.StopGrace, servicefile.DefaultStopGrace)
+	return discard(ctx, h, c)
+}
+
+func removeOne(ctx context.Context, h host, c catalog.Container) error {
 	if err := h.Remove(ctx, c.ID); err != nil {
 		return fmt.Errorf("remove %s: %w", c.Name, err)
 	}

@@ -166,11 +166,32 @@ func TestHostsWithDifferentImagesAreRefused(t *testing.T) {
 	_, err := d.Deploy(t.Context(), request("shop:latest", "r3"))
 	f := failure(t, err)
 	require.Equal(t, catalog.Pulling, f.Stage)
-	require.Contains(t, f.Reason, "so not all would run the same; name it with its registry")
+	require.Contains(t, f.Reason, "so not all would run the same; `docker pull` it on all of them")
 	require.Equal(t, created, w.created)
 
-	_, err = d.Deploy(t.Context(), request("one:5000/shop@sha256:index", "r3"))
-	require.NoError(t, err, "by one digest each host gets what fits its architecture")
+	for image, why := range map[string]string{
+		"one:5000/shop@sha256:index": "by one digest each host gets what fits its architecture",
+		"shop-same:1":                "one digest has several ids",
+		"shop-local:1":               "what was built on each host has no digest to tell by",
+	} {
+		_, err = d.Deploy(t.Context(), request(image, "r3"))
+		require.NoError(t, err, why)
+	}
+}
+
+// Image tells of another digest on host b, but for images that are called same, or
+// local, which have none.
+func (s stale) Image(ctx context.Context, ref string) (catalog.Image, error) {
+	image, err := s.engine.Image(ctx, ref)
+	switch {
+	case strings.Contains(ref, "local"):
+		image.Digests = nil
+	case strings.Contains(ref, "same"):
+		image.Digests = []string{"shop@sha256:same"}
+	default:
+		image.Digests = []string{"shop@sha256:" + s.name}
+	}
+	return image, err
 }
 
 // stale is a host with an older image under the same name, when it is host b.

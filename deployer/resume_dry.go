@@ -60,6 +60,11 @@ func (r *run) wouldResume(ctx context.Context) (ResumeAct, error) {
 	case catalog.AwaitingApproval:
 		return r.wouldGoOn(ctx)
 	case catalog.Draining, catalog.Baking:
+		if gone, err := r.leftByHand(ctx, r.record); err != nil {
+			return "", err
+		} else if gone {
+			return ResumePutsBack, nil
+		}
 		return ResumeFinishes, nil
 	}
 	return ResumePutsBack, nil

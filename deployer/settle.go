@@ -24,10 +24,7 @@ func (r *run) settleLeftovers(ctx context.Context, session string) error {
 		died := fmt.Sprintf("its deployer died while %s", record.State)
 		end := ending{state: catalog.Failed, reason: died, note: "reverted by the next run"}
 		if record.State == catalog.AwaitingApproval {
-			end.state = catalog.Superseded
-			if end.reason, err = r.gaveWay(ctx, record); err != nil {
-				return err
-			}
+			end.state, end.reason = catalog.Superseded, r.gaveWay(ctx, record)
 		}
 		end.undo = r.undoDead
 		settled, err := r.settle(ctx, record, session, end)

@@ -85,6 +85,7 @@ func (g *group) flipBack(ctx context.Context, cause error) error {
 			if err := r.catchUp(ctx); err != nil {
 				return err
 			}
+			r.followBack(ctx)
 		}
 		return g.shift(ctx, wayBack)
 	})

@@ -75,6 +75,7 @@ func (w *watch) look(ctx context.Context) error {
 // and while the old release has more: a host that is gone is missing to both, and
 // going back would mend nothing.
 func (w *watch) checks(now reading) error {
+	now.ailing = nil // the old release is not compared by them
 	if now.complete(w.platform.instances(w.work())) {
 		w.since, w.guards = time.Time{}, now.passing
 		return nil

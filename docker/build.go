@@ -78,7 +78,9 @@ func hideArgs(environ []string, args map[string]string) (env []string, hidden ma
 // isRead tells whether the command line reads a variable for itself.
 func isRead(name string) bool {
 	name = strings.ToUpper(name)
-	for _, begin := range []string{"DOCKER", "BUILDKIT", "BUILDX", "OTEL"} {
+	for _, begin := range []string{
+		"DOCKER", "BUILDKIT", "BUILDX", "COMPOSE", "OTEL", "GO", "LD_", "SSL_", "TMP", "TEMP", "XDG_", "HOME", "PATH", "SSH_", "GIT_", "AWS_", "GOOGLE_", "AZURE_",
+	} {
 		if strings.HasPrefix(name, begin) {
 			return true
 		}

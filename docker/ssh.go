@@ -35,14 +35,39 @@ func sshOptions(endpoint string) ([]client.Opt, error) {
 			Transport:     &http.Transport{MaxIdleConns: sshIdle, MaxIdleConnsPerHost: sshIdle, IdleConnTimeout: sshIdleTimeout},
 		}),
 		client.WithHost(helper.Host),
-		client.WithDialContext(func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := helper.Dialer(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			return newSSHConn(conn), nil
-		}), // after the host, which sets its own
+		client.WithDialContext((&sshLogins{turns: make(chan struct{}, maxLogins), dial: helper.Dialer}).begin), // after the host, which sets its own
 	}, nil
+}
+
+// How many logins may be under way at a host, which drops those that are too many
+// (MaxStartups of its sshd, 10 as it comes); and how long one counts as that which
+// nothing has been heard of.
+const (
+	maxLogins = 4
+	loginTime = 3 * time.Second
+)
+
+// sshLogins are the logins of one host.
+type sshLogins struct {
+	turns chan struct{}
+	dial  func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// begin begins a login, when it is its turn.
+func (l *sshLogins) begin(ctx context.Context, network, addr string) (net.Conn, error) {
+	select {
+	case l.turns <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	over := sync.OnceFunc(func() { <-l.turns })
+	conn, err := l.dial(ctx, network, addr)
+	if err != nil {
+		over()
+		return nil, err
+	}
+	time.AfterFunc(loginTime, over)
+	return newSSHConn(conn, over), nil
 }
 
 // sshConn is a connection by a process that may end at once, as where the login is
@@ -53,15 +78,19 @@ type sshConn struct {
 	once  sync.Once
 	ended chan struct{} // closed when reading has failed
 	why   error         // that it failed with
+	heard func()        // is called when there is something to read, or never will be
 }
 
-func newSSHConn(conn net.Conn) *sshConn { return &sshConn{Conn: conn, ended: make(chan struct{})} }
+func newSSHConn(conn net.Conn, heard func()) *sshConn {
+	return &sshConn{Conn: conn, ended: make(chan struct{}), heard: heard}
+}
 
 // lastWords is how long the reason of a process that has ended may take to be read.
 const lastWords = time.Second
 
 func (c *sshConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	c.heard()
 	if err != nil && !errors.Is(err, os.ErrClosed) { // which only tells that another reader was told why
 		c.once.Do(func() {
 			c.why = err

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -8,7 +9,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -83,6 +87,44 @@ func TestSSHThatIsRefused(t *testing.T) {
 	err = engine.Ping(t.Context())
 	require.ErrorContains(t, err, "cannot reach Docker at ssh://deploy@web-1")
 	require.ErrorContains(t, err, "Permission denied (publickey)")
+}
+
+// A host drops logins when too many come at once.
+func TestLoginsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var begun atomic.Int32
+		near, far := net.Pipe()
+		logins := &sshLogins{turns: make(chan struct{}, maxLogins), dial: func(context.Context, string, string) (net.Conn, error) {
+			if begun.Add(1) == 1 {
+				return near, nil
+			}
+			idle, _ := net.Pipe()
+			return idle, nil
+		}}
+		first, err := logins.begin(t.Context(), "", "")
+		require.NoError(t, err)
+		for range 2 * maxLogins {
+			go func() { _, _ = logins.begin(t.Context(), "", "") }()
+		}
+		synctest.Wait()
+		require.EqualValues(t, maxLogins, begun.Load())
+
+		go func() { _, _ = first.Read(make([]byte, 1)) }()
+		_, err = far.Write([]byte("x"))
+		require.NoError(t, err)
+		synctest.Wait()
+		require.EqualValues(t, maxLogins+1, begun.Load(), "the first has come through")
+
+		time.Sleep(loginTime)
+		synctest.Wait()
+		require.EqualValues(t, 1+2*maxLogins, begun.Load(), "nothing was heard of the others for long enough")
+
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = logins.begin(ctx, "", "")
+		require.ErrorIs(t, err, context.Canceled)
+		time.Sleep(loginTime)
+	})
 }
 
 func TestSSHIsNotInstalled(t *testing.T) {

@@ -63,8 +63,8 @@ TEAL_VERSION and TEAL_REVISION. Variables of those names that are set count more
 // making is what the commands that deal with a service's own images have in
 // common.
 type making struct {
-	file, engine   string
-	dryRun, asJSON bool
+	file, engine, release string
+	dryRun, asJSON        bool
 
 	spec    *servicefile.Spec
 	version deployer.Version
@@ -72,6 +72,7 @@ type making struct {
 
 func (m *making) flags(f *pflag.FlagSet) {
 	f.StringVarP(&m.file, "file", "f", serviceFile, "the service file")
+	f.StringVar(&m.release, "release", "", "what to call this release, as with teal deploy (default what git says)")
 	f.StringVar(&m.engine, "engine", "", "the Docker engine (default DOCKER_HOST, else the local one)")
 	f.BoolVar(&m.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	f.BoolVar(&m.asJSON, "json", false, "write what was done as JSON, and the output of tools to standard error")
@@ -84,7 +85,7 @@ func (m *making) load(cmd *cobra.Command) error {
 	if m.version.Revision == "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "note: git tells nothing of %s, so images have no commit and TEAL_RELEASE, TEAL_VERSION and TEAL_REVISION are what the environment says\n", m.file)
 	}
-	spec, err := servicefile.Load(ctx, m.file, m.version.Environ(os.Environ(), ""))
+	spec, err := servicefile.Load(ctx, m.file, m.version.Environ(os.Environ(), m.release))
 	if err != nil {
 		return missingAsUsage(err)
 	}

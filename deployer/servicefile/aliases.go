@@ -7,9 +7,16 @@ import (
 	"teal/catalog"
 )
 
+// maxAliases is how many aliases move with an environment's own: all of them do in
+// one transaction of Consul's, which has room for so many operations only.
+const maxAliases = 10
+
 // aliases reads the further aliases of an environment.
 func (f field) aliases() []string {
 	var all []string
+	if n := len(f.texts()); n > maxAliases {
+		f.complain("%s has %d aliases, and no more than %d move together; give the others routes of one of these", f.name(), n, maxAliases)
+	}
 	for _, item := range f.texts() {
 		name := item.text()
 		if err := catalog.CheckName("alias", name); err != nil {

@@ -87,8 +87,8 @@ func (r *reader) checkVolumes(project *types.Project) {
 	for _, key := range slices.Sorted(maps.Keys(project.Volumes)) {
 		v := project.Volumes[key]
 		at := []string{"volumes", key}
-		if bool(v.External) {
-			continue // somebody has made it
+		if bool(v.External) || !mounted(project, key) {
+			continue // somebody has made it, or nobody asks for it
 		}
 		if v.Driver != "" && v.Driver != "local" {
 			r.complain(append(slices.Clone(at), "driver"), "volume %s has the driver %s, which Teal does not carry over; %s", key, v.Driver, way)
@@ -100,4 +100,14 @@ func (r *reader) checkVolumes(project *types.Project) {
 			r.warn(append(slices.Clone(at), "labels"), "volume %s has labels, which Teal does not carry over; it is made without", key)
 		}
 	}
+}
+
+// mounted tells whether a part of the project mounts a volume.
+func mounted(project *types.Project, volume string) bool {
+	for _, part := range project.Services {
+		if slices.ContainsFunc(part.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Source == volume }) {
+			return true
+		}
+	}
+	return false
 }
