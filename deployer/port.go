@@ -71,13 +71,10 @@ type Store interface {
 	// Service is a consistent reading of one service, with its checks and what
 	// they say. It is never nil without an error, and empty for an unknown one.
 	Service(ctx context.Context, name string) (*catalog.Service, error)
-	// Flip changes an alias whole or not at all and answers its new index. It
-	// fails with catalog.ErrMoved, ErrLockLost or ErrUnhealthy.
-	Flip(ctx context.Context, f catalog.Flip) (index uint64, err error)
-	// FlipTogether makes several flips, of one alias each, whole or not at all and
-	// answers the index that all of them have. It fails as Flip does, in a sentence
-	// that names the service, and with catalog.ErrTooManyChecks when they are too
-	// many for one transaction.
+	// FlipTogether makes flips, of one alias each, whole or not at all and answers the
+	// index that all of them have. It fails with catalog.ErrMoved, ErrLockLost or
+	// ErrUnhealthy, in a sentence that names the service, and with
+	// catalog.ErrTooManyChecks when they are too many for one transaction.
 	FlipTogether(ctx context.Context, flips []catalog.Flip) (index uint64, err error)
 	// Lock takes the deployment lock. The channel closes when it is lost. It
 	// fails with catalog.ErrLocked, in a sentence that names the holder.

@@ -356,7 +356,12 @@ func (h *standIn) Name() string                                  { return "stand
 func (h *standIn) Ping(context.Context) error                    { return nil }
 func (h *standIn) Info(context.Context) (catalog.Machine, error) { return catalog.Machine{}, nil }
 
-func (h *standIn) Pull(context.Context, string) (string, error)                   { return "sha256:race", nil }
+func (h *standIn) Pull(context.Context, string) (string, error) { return "sha256:race", nil }
+
+func (h *standIn) Image(context.Context, string) (catalog.Image, error) {
+	return catalog.Image{ID: "sha256:race"}, nil
+}
+
 func (h *standIn) EnsureNetwork(context.Context, string, map[string]string) error { return nil }
 func (h *standIn) RemoveNetwork(context.Context, string) error                    { return nil }
 func (h *standIn) Logs(context.Context, string, int) (string, error)              { return "", nil }
