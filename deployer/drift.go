@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"teal/catalog"
 )
@@ -43,7 +42,7 @@ func (d Drift) String() string {
 // why.
 func (d *Deployer) lookAround(ctx context.Context, service, environment string, deployments []catalog.Deployment) (seen []sighting, unseen []string) {
 	endpoints, limit := recordedHosts(deployments), glanceTimeout
-	if slices.ContainsFunc(endpoints, func(e string) bool { return strings.HasPrefix(e, "ssh://") }) {
+	if slices.ContainsFunc(endpoints, takesLogin) {
 		limit = loginTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)

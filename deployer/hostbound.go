@@ -61,10 +61,14 @@ func acting(ctx context.Context, limit time.Duration, do func(context.Context) e
 	return err
 }
 
+// takesLogin tells whether an endpoint is reached by SSH, where each connection
+// begins with a login.
+func takesLogin(endpoint string) bool { return strings.HasPrefix(endpoint, "ssh://") }
+
 // Ping gives an engine that is reached by SSH the time that a login may take.
 func (b boundedHost) Ping(ctx context.Context) error {
 	limit := pingTimeout
-	if strings.HasPrefix(b.Name(), "ssh://") {
+	if takesLogin(b.Name()) {
 		limit = loginTimeout
 	}
 	_, err := within(ctx, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, b.Host.Ping(ctx) })

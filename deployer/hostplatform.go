@@ -82,13 +82,16 @@ func selectHosts(known []catalog.HostRecord, selector map[string]string) map[str
 func oneEach(picked map[string][]string) error {
 	var errs []error
 	for _, endpoint := range slices.Sorted(maps.Keys(picked)) {
-		if nodes := slices.Sorted(slices.Values(picked[endpoint])); len(nodes) > 1 && strings.HasPrefix(endpoint, "unix://") {
+		if nodes := slices.Sorted(slices.Values(picked[endpoint])); len(nodes) > 1 && isSocket(endpoint) {
 			errs = append(errs, fmt.Errorf("nodes %s have all recorded %s; start their registrators with --docker-advertise, as in ssh://%s, and remove the record of a node that is gone, as in `consul kv delete teal/hosts/%s`",
 				strings.Join(nodes, ", "), endpoint, nodes[0], nodes[0]))
 		}
 	}
 	return errors.Join(errs...)
 }
+
+// isSocket tells whether an endpoint is a socket of the machine that it is used on.
+func isSocket(endpoint string) bool { return strings.HasPrefix(endpoint, "unix://") }
 
 func hasLabels(labels, wanted map[string]string) bool {
 	for k, v := range wanted {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -53,7 +52,7 @@ func (p *hostPlatform) silent(ctx context.Context) map[string]error {
 func (p *hostPlatform) roomOn(ctx context.Context, h host, known []catalog.HostRecord) error {
 	machine, _ := h.Info(ctx) // of which nothing is known, nothing is asked
 	free := recordedRoom(known, h.endpoint, machine.Engine)
-	if strings.HasPrefix(h.endpoint, "unix://") {
+	if isSocket(h.endpoint) {
 		free = freeAt(machine.Root, free)
 	}
 	if free > 0 && free < minDisk {
