@@ -96,15 +96,19 @@ func decisionForgotten(t *testing.T, w *world) {
 	require.ErrorContains(t, w.decide(t, "d1", catalog.Abort), "no such deployment")
 }
 
-// decidedMeanwhile writes the deployment's record all the time.
+// decidedMeanwhile writes the deployment's record all the time, but not so fast
+// that no decision fits in between on a machine that has much else to do.
 func decidedMeanwhile(t *testing.T, w *world) {
 	session, d := w.lock(t), w.deployment("d1")
 	require.NoError(t, w.PutDeployment(t.Context(), d, session))
+	began := time.Now()
+	require.NoError(t, w.decide(t, "d1", catalog.Approve))
+	rest := 10*time.Since(began) + 20*time.Millisecond
 	stop := make(chan struct{})
 	var writing sync.WaitGroup
 	var failed error
 	writing.Go(func() {
-		pace := time.NewTicker(20 * time.Millisecond)
+		pace := time.NewTicker(rest)
 		defer pace.Stop()
 		for n := 0; failed == nil; n++ {
 			select {
