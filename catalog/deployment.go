@@ -96,12 +96,22 @@ type Deployment struct {
 	// rollback, which has no service file, tells them too. Addresses themselves may be
 	// secret and are never recorded.
 	Notify []Notify `json:"notify,omitempty"`
+	// Declared is what it changes of what its service says about itself; nil before it
+	// is to be flipped to, and where it changes nothing.
+	Declared *Declaration `json:"declared,omitempty"`
 	// Missed are the hosts that did not answer and were left out.
 	Missed   []string        `json:"missed,omitempty"`
 	State    DeploymentState `json:"state"`
 	Reason   string          `json:"reason,omitempty"` // why it failed, a sentence
 	Timeline []Moment        `json:"timeline"`
 	Index    uint64          `json:"-"` // the key's ModifyIndex
+}
+
+// Declaration is a change of what a service says about itself, recorded before it is
+// made: a deployment that fails takes it back.
+type Declaration struct {
+	Before ServiceConfig `json:"before"`
+	After  ServiceConfig `json:"after"`
 }
 
 // DeployedContainer is one container of a deployment.

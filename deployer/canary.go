@@ -89,7 +89,7 @@ func (g *group) share(ctx context.Context, percent int) error {
 		return move{
 			to:     r.split(percent),
 			next:   r.record.Enter(catalog.Flipping, r.opt.Now(), fmt.Sprintf("%d %% of the requests", percent)),
-			guards: r.guards,
+			guards: asTheyAre(r.guards, r.service),
 		}
 	})
 }

@@ -55,7 +55,7 @@ func TestDeployerDiesAnywhere(t *testing.T) {
 			for k := int64(0); ; k++ {
 				w := twoReleases(t)
 				died := w.dieAt(k)
-				_, err := w.deployer().Deploy(t.Context(), gated(request("good", "r3")))
+				_, err := w.deployer().Deploy(t.Context(), saying(gated(request("good", "r3"))))
 				if !died() {
 					require.NoError(t, err)
 					require.Greater(t, k, int64(40), "a deployment has more operations than that")
@@ -97,6 +97,12 @@ func nextRun(t *testing.T, w *world, image, when string) {
 	}
 	for _, h := range []string{"a", "b"} {
 		require.Equal(t, both(running("blue", blue), running("green", green)), w.names(h), "%s, on %s", when, h)
+	}
+	if flipped && image == "sick" {
+		require.Equal(t, "the new one", w.config.Description, when)
+		require.Len(t, w.config.Routes, 1, when)
+	} else {
+		require.Equal(t, catalog.ServiceConfig{Description: req.Spec.Description}.Encode(), w.config.Encode(), when)
 	}
 	require.Equal(t, blue, w.release(t, "blue-production").ID, when)
 	require.Equal(t, green, w.release(t, "green-production").ID, when)

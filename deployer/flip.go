@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"teal/catalog"
 )
@@ -27,7 +28,7 @@ func (g *group) flip(ctx context.Context) error {
 	}
 	g.awaitRouters(ctx)
 	return g.shift(ctx, func(r *run) move {
-		return move{to: catalog.PointTo(r.record.Target), next: r.record.Enter(catalog.Draining, r.opt.Now(), ""), guards: r.guards}
+		return move{to: catalog.PointTo(r.record.Target), next: r.record.Enter(catalog.Draining, r.opt.Now(), ""), guards: asTheyAre(r.guards, r.service)}
 	})
 }
 
@@ -117,6 +118,19 @@ func (r *run) flipTo(m move) catalog.Flip {
 		Guards: m.guards, Deployment: &m.next,
 		Releases: r.service.ReleasesAfter(r.env.Name, r.alias.Value, m.to),
 	}
+}
+
+// asTheyAre are instances with what is known of them now: a check that somebody has
+// added since, as maintenance does, guards a flip too. One that is gone is answered as
+// it was, for the flip to fail on. It is pure.
+func asTheyAre(guards []catalog.Instance, now *catalog.Service) []catalog.Instance {
+	fresh := slices.Clone(guards)
+	for n, g := range guards {
+		if at := slices.IndexFunc(now.Instances, func(i catalog.Instance) bool { return i.ID == g.ID && i.Node == g.Node }); at >= 0 {
+			fresh[n] = now.Instances[at]
+		}
+	}
+	return fresh
 }
 
 // commit makes the flips, and finds out what an error of them means. A refusal is

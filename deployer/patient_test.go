@@ -104,7 +104,7 @@ func TestDeployerDiesAnywhereOnItsWayThroughAllStates(t *testing.T) {
 				w := twoReleases(t)
 				w.failing(blue, 0)
 				died := w.dieAt(k)
-				req := everything("r3")
+				req := saying(everything("r3"))
 				req.Spec.Settle, req.Spec.Timeout, req.Spec.Drain = time.Millisecond, 100*time.Millisecond, 5*time.Millisecond
 				_, err := deployer.New(deployer.Options{
 					Store: w, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, GatePoll: time.Millisecond,

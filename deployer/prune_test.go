@@ -142,7 +142,7 @@ func TestPruneTakesNothingFromTheNextRun(t *testing.T) {
 	for k := int64(0); ; k++ {
 		w := twoReleases(t)
 		died := w.dieAt(k)
-		_, err := w.deployer().Deploy(t.Context(), request("good", "r3"))
+		_, err := w.deployer().Deploy(t.Context(), saying(request("good", "r3")))
 		if !died() {
 			require.NoError(t, err)
 			return

@@ -23,9 +23,9 @@ func staged(s catalog.DeploymentState) bool {
 var errUnmarked = errors.New("what is there could not be recorded; the next deployment tries again")
 
 // revert takes back what a deployment that is not live has done: its containers
-// go, those it put aside come back, and so does the record of the release. It
-// does all it can and answers what it could not do, with missing: why some places
-// are not among those given.
+// go, those it put aside come back, and so do the record of the release and what the
+// service said about itself. It does all it can and answers what it could not do,
+// with missing: why some places are not among those given.
 func (d *Deployer) revert(ctx context.Context, p platform, record catalog.Deployment, session string, missing error) error {
 	if !staged(record.State) {
 		return missing
@@ -40,8 +40,9 @@ func (d *Deployer) revert(ctx context.Context, p platform, record catalog.Deploy
 			return err
 		}
 	}
+	undeclared := d.undeclare(ctx, record)
 	err = errors.Join(missing, p.restore(ctx, record))
-	if unmarked := d.restoreRelease(context.WithoutCancel(ctx), record, session, err == nil, live); unmarked != nil {
+	if unmarked := errors.Join(undeclared, d.restoreRelease(context.WithoutCancel(ctx), record, session, err == nil, live)); unmarked != nil {
 		return errors.Join(err, fmt.Errorf("%w: %w", errUnmarked, unmarked))
 	}
 	return err

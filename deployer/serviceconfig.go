@@ -14,16 +14,23 @@ import (
 	"teal/deployer/servicefile"
 )
 
-// declare writes what the file says of the service where routers read it. What a
-// release says that is gone back to is not known, and stays as it is.
+// declare writes what the file says of the service where routers read it, and in the
+// deployment's record what it changes. What a release says that is gone back to is
+// not known, and stays as it is.
 func (r *run) declare(ctx context.Context) error {
 	if r.record.RolledBackTo != "" {
 		return nil // there is no file
 	}
-	_, live := r.service.Resolve(r.service.DefaultAlias())
-	d := declaration{spec: r.spec, env: r.env, alone: !live, now: r.opt.Now().UTC().Truncate(time.Millisecond)}
+	service, err := r.opt.Store.Service(ctx, r.record.Service)
+	if err != nil {
+		return fmt.Errorf("read service %s: %w", r.record.Service, err)
+	}
+	d := r.declaration()
+	if err := r.recordDeclared(ctx, service.Config, d.after(service.Config)); err != nil {
+		return err
+	}
 	var kept bool
-	err := r.opt.Store.UpdateServiceConfig(ctx, r.record.Service, func(old catalog.ServiceConfig) catalog.ServiceConfig {
+	err = r.opt.Store.UpdateServiceConfig(ctx, r.record.Service, func(old catalog.ServiceConfig) catalog.ServiceConfig {
 		kept = !d.decides(old) && !sameTraffic(old.Traffic, r.spec.Traffic)
 		return d.after(old)
 	})
@@ -35,6 +42,11 @@ func (r *run) declare(ctx context.Context) error {
 		r.note("%s.traffic of this file differs from what %s deployed last, and stays as it is there; deploy %s for it to count", servicefile.Extension, alias, alias)
 	}
 	return nil
+}
+
+func (r *run) declaration() declaration {
+	_, live := r.service.Resolve(r.service.DefaultAlias())
+	return declaration{spec: r.spec, env: r.env, alone: !live, now: r.opt.Now().UTC().Truncate(time.Millisecond)}
 }
 
 // declaration is what a deployment says of its service.
@@ -60,35 +72,61 @@ func (d declaration) after(old catalog.ServiceConfig) catalog.ServiceConfig {
 	next := old
 	next.Description, next.Owner, next.Source, next.Docs = d.spec.Description, d.spec.Owner, d.spec.Source, d.spec.Docs
 	if d.decides(old) {
-		next.Traffic = d.spec.Traffic
+		next.Traffic = generalTraffic(d.spec.Traffic)
+		next.TCP, next.Preview = old.TCP, old.Preview
 	}
-	own := func(alias string) bool { return cmp.Or(alias, old.DefaultAlias()) == d.env.Name }
 	routes, tcp, preview := d.wanted(old.DefaultAlias())
-
-	next.Routes = slices.DeleteFunc(slices.Clone(old.Routes), func(r catalog.Route) bool { return own(r.Alias) })
+	own := owned{aliases: d.env.Aliases}
 	for _, route := range routes {
 		route.Alias, route.Since = d.env.Name, d.since(old.Routes, route)
-		next.Routes = append(next.Routes, route)
+		own.routes = append(own.routes, route)
 	}
-	next.TCP = slices.DeleteFunc(slices.Clone(old.TCP), func(r catalog.TCPRoute) bool { return own(r.Alias) })
 	for _, route := range tcp {
 		route.Alias = d.env.Name
-		next.TCP = append(next.TCP, route)
+		own.tcp = append(own.tcp, route)
 	}
-	next.Preview = slices.DeleteFunc(slices.Clone(old.Preview), func(r catalog.PreviewRule) bool { return own(r.Alias) })
 	for _, rule := range preview {
 		rule.Alias = d.env.Name
-		next.Preview = append(next.Preview, rule)
+		own.preview = append(own.preview, rule)
 	}
-	next.Aliases = maps.Clone(old.Aliases)
-	delete(next.Aliases, d.env.Name)
-	if len(d.env.Aliases) > 0 {
-		if next.Aliases == nil {
-			next.Aliases = map[string][]string{}
+	return own.in(next, d.env.Name)
+}
+
+// owned is what leads to the alias of one environment, and nobody else's.
+type owned struct {
+	routes  []catalog.Route
+	tcp     []catalog.TCPRoute
+	preview []catalog.PreviewRule
+	aliases []string
+}
+
+// ownedBy is what an environment has of a configuration. It is pure.
+func ownedBy(environment string, c catalog.ServiceConfig) owned {
+	others := func(alias string) bool { return cmp.Or(alias, c.DefaultAlias()) != environment }
+	return owned{
+		routes:  slices.DeleteFunc(slices.Clone(c.Routes), func(r catalog.Route) bool { return others(r.Alias) }),
+		tcp:     slices.DeleteFunc(slices.Clone(c.TCP), func(r catalog.TCPRoute) bool { return others(r.Alias) }),
+		preview: slices.DeleteFunc(slices.Clone(c.Preview), func(r catalog.PreviewRule) bool { return others(r.Alias) }),
+		aliases: c.Aliases[environment],
+	}
+}
+
+// in is a configuration in which an environment has this, and what it had before no
+// more. It is pure.
+func (o owned) in(c catalog.ServiceConfig, environment string) catalog.ServiceConfig {
+	own := func(alias string) bool { return cmp.Or(alias, c.DefaultAlias()) == environment }
+	c.Routes = append(slices.DeleteFunc(slices.Clone(c.Routes), func(r catalog.Route) bool { return own(r.Alias) }), o.routes...)
+	c.TCP = append(slices.DeleteFunc(slices.Clone(c.TCP), func(r catalog.TCPRoute) bool { return own(r.Alias) }), o.tcp...)
+	c.Preview = append(slices.DeleteFunc(slices.Clone(c.Preview), func(r catalog.PreviewRule) bool { return own(r.Alias) }), o.preview...)
+	c.Aliases = maps.Clone(c.Aliases)
+	delete(c.Aliases, environment)
+	if len(o.aliases) > 0 {
+		if c.Aliases == nil {
+			c.Aliases = map[string][]string{}
 		}
-		next.Aliases[d.env.Name] = d.env.Aliases
+		c.Aliases[environment] = o.aliases
 	}
-	return next
+	return c
 }
 
 // wanted is what shall lead to the environment's alias.
@@ -122,6 +160,11 @@ func (d declaration) since(before []catalog.Route, route catalog.Route) time.Tim
 
 // sameTraffic compares the settings that are not an alias's own.
 func sameTraffic(a, b catalog.Traffic) bool {
-	a.TCP, b.TCP, a.Preview, b.Preview = nil, nil, nil, nil
-	return reflect.DeepEqual(a, b)
+	return reflect.DeepEqual(generalTraffic(a), generalTraffic(b))
+}
+
+// generalTraffic are those settings. It is pure.
+func generalTraffic(t catalog.Traffic) catalog.Traffic {
+	t.TCP, t.Preview = nil, nil
+	return t
 }

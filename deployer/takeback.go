@@ -129,8 +129,12 @@ func passingOf(s *catalog.Service, v catalog.AliasValue) []catalog.Instance {
 	return passing
 }
 
-// takenBack removes what the deployment brought once no request is left there.
+// takenBack removes what the deployment brought once no request is left there. What
+// it declared goes at once, as its users are those of the old release by now.
 func (r *run) takenBack(ctx context.Context, cause error) error {
+	if err := r.undeclare(ctx, r.record); err != nil {
+		r.note("%s; it is tried again", err)
+	}
 	for _, note := range r.awaitFleet(ctx, r.record.Service, r.index, []catalog.Target{r.record.Target}, r.spec.Drain) {
 		r.note("%s", note)
 	}
