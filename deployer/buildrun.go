@@ -12,6 +12,7 @@ import (
 	"github.com/distribution/reference"
 
 	"teal/catalog"
+	"teal/deployer/revision"
 	"teal/deployer/servicefile"
 )
 
@@ -38,7 +39,7 @@ const (
 // parts that share a build and its image are built once. It is pure. The images
 // of a clean checkout are as old as its commit, so that the same commit makes the
 // same labels; others are as old as now.
-func BuildPlan(spec *servicefile.Spec, v Version, now time.Time) []catalog.BuildSpec {
+func BuildPlan(spec *servicefile.Spec, v revision.Version, now time.Time) []catalog.BuildSpec {
 	var plan []catalog.BuildSpec
 	var planned []servicefile.Part
 	for _, part := range spec.Parts {
@@ -61,20 +62,17 @@ func sameImage(p, other servicefile.Part) bool {
 }
 
 // imageLabels leave out what is not known.
-func imageLabels(spec *servicefile.Spec, part servicefile.Part, v Version, now time.Time) map[string]string {
-	created, revision := v.Committed, v.Revision
+func imageLabels(spec *servicefile.Spec, part servicefile.Part, v revision.Version, now time.Time) map[string]string {
+	created := v.Committed
 	if created.IsZero() || v.Dirty {
 		created = now
-	}
-	if v.Dirty {
-		revision += dirtySuffix
 	}
 	title := spec.Service
 	if part.Name != spec.Routed {
 		title += "-" + part.Name
 	}
 	labels := map[string]string{
-		labelTitle: title, labelRevision: revision, labelCreated: created.UTC().Format(time.RFC3339),
+		labelTitle: title, labelRevision: v.Commit(), labelCreated: created.UTC().Format(time.RFC3339),
 		labelVersion: cmp.Or(v.Version, spec.Release), labelSource: cmp.Or(v.Source, spec.Source),
 	}
 	maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })

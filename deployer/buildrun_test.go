@@ -14,6 +14,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/revision"
 	"teal/deployer/servicefile"
 )
 
@@ -34,7 +35,7 @@ func shop() *servicefile.Spec {
 var (
 	committed = time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("", 2*60*60))
 	builtAt   = time.Date(2026, 4, 2, 8, 0, 0, 0, time.UTC)
-	version   = deployer.Version{
+	version   = revision.Version{
 		Version: "1.5.0-SNAPSHOT", Revision: "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567", Short: "0a1b2c3", Committed: committed,
 		Source: "https://git.example/shop.git",
 	}
@@ -74,7 +75,7 @@ func TestBuildPlanOutsideGit(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"org.opencontainers.image.title": "shop", "org.opencontainers.image.source": "https://docs.example/shop",
 		"org.opencontainers.image.created": "2026-04-02T08:00:00Z",
-	}, deployer.BuildPlan(shop(), deployer.Version{}, builtAt)[1].Labels)
+	}, deployer.BuildPlan(shop(), revision.Version{}, builtAt)[1].Labels)
 }
 
 func TestBuildPlanBuildsASharedImageOnce(t *testing.T) {

@@ -59,6 +59,16 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 }
 
+// The rooms inside the deployer's are what its state machine is made of: none of
+// them knows it.
+func TestRoomsOfTheDeployerDoNotImportIt(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if strings.HasPrefix(p.ImportPath, "teal/deployer/") {
+			require.NotContains(t, p.Imports, "teal/deployer", "%s imports the deployer", p.ImportPath)
+		}
+	}
+}
+
 // The vocabulary depends on the standard library alone.
 func TestCatalogNeedsOnlyTheStandardLibrary(t *testing.T) {
 	for _, p := range listPackages(t) {

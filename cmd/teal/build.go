@@ -13,6 +13,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/revision"
 	"teal/deployer/servicefile"
 	"teal/docker"
 )
@@ -67,7 +68,7 @@ type making struct {
 	dryRun, asJSON        bool
 
 	spec    *servicefile.Spec
-	version deployer.Version
+	version revision.Version
 }
 
 func (m *making) flags(f *pflag.FlagSet) {
@@ -81,7 +82,7 @@ func (m *making) flags(f *pflag.FlagSet) {
 // load reads the service file, with what git says for it to use.
 func (m *making) load(cmd *cobra.Command) error {
 	ctx := cmd.Context()
-	m.version = deployer.GitVersion(ctx, filepath.Dir(m.file))
+	m.version = revision.Read(ctx, filepath.Dir(m.file))
 	if m.version.Revision == "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "note: git tells nothing of %s, so images have no commit and TEAL_RELEASE, TEAL_VERSION and TEAL_REVISION are what the environment says\n", m.file)
 	}

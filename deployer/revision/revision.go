@@ -1,4 +1,7 @@
-package deployer
+// Package revision tells what is checked out, as git has it, and what a build of
+// it is called: its version by the tags (semver.org), the name of its release, and
+// the variables that a service file may refer to. It runs git and changes nothing.
+package revision
 
 import (
 	"context"
@@ -56,6 +59,14 @@ func tagged(text string) string { return strings.ReplaceAll(text, "+", "_") }
 
 const releaseVariable = "TEAL_RELEASE"
 
+// Commit is the revision, marked where files are not as it has them.
+func (v Version) Commit() string {
+	if v.Dirty {
+		return v.Revision + dirtySuffix
+	}
+	return v.Revision
+}
+
 // Variables are what a service file may refer to, in the form of os.Environ:
 // TEAL_RELEASE, TEAL_VERSION and TEAL_REVISION. There are none for the zero
 // Version.
@@ -83,9 +94,10 @@ func (v Version) Environ(environ []string, release string) []string {
 	return all
 }
 
-// GitVersion is what is checked out in dir, as git tells. It works in detached
-// and shallow clones: tags that are not there don't count.
-func GitVersion(ctx context.Context, dir string) Version {
+// Read is what is checked out in dir, as git tells. It works in detached and
+// shallow clones: tags that are not there don't count. Git is given five seconds
+// in all; what it has not told by then is missing.
+func Read(ctx context.Context, dir string) Version {
 	ctx, cancel := context.WithTimeout(ctx, gitTimeout)
 	defer cancel()
 	c := checkout(dir)

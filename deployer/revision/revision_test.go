@@ -1,4 +1,4 @@
-package deployer
+package revision
 
 import (
 	"os"
@@ -47,7 +47,7 @@ func (r repo) commit(tags ...string) {
 	}
 }
 
-func (r repo) version() Version { return GitVersion(r.t.Context(), r.dir) }
+func (r repo) version() Version { return Read(r.t.Context(), r.dir) }
 
 func TestVersionOfACommit(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -82,7 +82,7 @@ func TestVersionTellsOfTheCheckout(t *testing.T) {
 	r.git("remote", "add", "origin", "https://ci:token@git.example/team/shop.git")
 	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "deploy"), 0o755))
 
-	v := GitVersion(t.Context(), filepath.Join(r.dir, "deploy"))
+	v := Read(t.Context(), filepath.Join(r.dir, "deploy"))
 	revision := r.git("rev-parse", "HEAD")
 	require.Equal(t, Version{
 		Version: "1.4.0", Revision: revision, Short: revision[:7], Source: "https://git.example/team/shop.git",
@@ -146,13 +146,13 @@ func TestVersionInTheClonesOfPipelines(t *testing.T) {
 }
 
 func TestVersionWhereThereIsNone(t *testing.T) {
-	require.Zero(t, GitVersion(t.Context(), t.TempDir()))
+	require.Zero(t, Read(t.Context(), t.TempDir()))
 	require.Empty(t, Version{}.Release())
 	require.Empty(t, Version{}.Variables())
 	r := repo{t: t, dir: t.TempDir()}
 	r.git("init", "-q")
 	require.Zero(t, r.version(), "no commit yet")
-	require.Zero(t, GitVersion(t.Context(), filepath.Join(r.dir, "nowhere")))
+	require.Zero(t, Read(t.Context(), filepath.Join(r.dir, "nowhere")))
 }
 
 func TestWhatTheEnvironmentSaysCountsMore(t *testing.T) {
