@@ -5,6 +5,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer/servicefile"
+	"teal/deployer/timing"
 )
 
 // announce tells those whom the file names where the deployment stands, after all
@@ -58,7 +59,7 @@ func (d *Deployer) announcement(ctx context.Context, spec *servicefile.Spec, rec
 	if len(spec.Notify) == 0 {
 		return nil
 	}
-	ctx, done := bounded(ctx, evidenceTimeout)
+	ctx, done := timing.Bounded(ctx, evidenceTimeout)
 	defer done()
 	return d.notify(ctx, spec, record, d.previousOutcome(ctx, record))
 }

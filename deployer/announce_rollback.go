@@ -7,6 +7,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer/servicefile"
+	"teal/deployer/timing"
 )
 
 // recordedNotify are those of a service file whose addresses are in variables. It
@@ -43,7 +44,7 @@ func (d *Deployer) announceRollback(ctx context.Context, before *catalog.Service
 	if !ok || done.DryRun {
 		return
 	}
-	ctx, over := bounded(ctx, evidenceTimeout)
+	ctx, over := timing.Bounded(ctx, evidenceTimeout)
 	defer over()
 	all, err := d.opt.Store.Deployments(ctx, before.Name, from.Environment)
 	if err != nil {

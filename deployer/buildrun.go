@@ -113,7 +113,7 @@ func CheckBuilds(plan []catalog.BuildSpec) error {
 func checkBuildName(image string) error {
 	_, err := reference.ParseNormalizedNamed(image)
 	switch {
-	case isPinned(image):
+	case servicefile.IsPinned(image):
 		return fmt.Errorf("image %s is to be built, and is named by a digest, which nobody knows before; name it by a tag", image)
 	case err != nil:
 		return fmt.Errorf("image %s is to be built, and is no name for one (%w); see that all variables in it are set", image, err)

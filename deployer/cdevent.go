@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/printable"
 )
 
 // The vocabulary of CDEvents 0.4.1 (cdevents.dev) that Teal speaks, inside of
@@ -100,7 +101,7 @@ func (t tidings) cloudEvents() []any {
 		return []any{t.cloudEvent(serviceRolledBack, "rolledback", t.running(t.liveAgain()))}
 	}
 	events := []any{t.cloudEvent(runFinished, "finished", t.run(runContent{
-		PipelineName: name, Outcome: cdOutcome(t.record.State), Errors: Printable(t.record.Reason),
+		PipelineName: name, Outcome: cdOutcome(t.record.State), Errors: printable.Text(t.record.Reason),
 	}))}
 	switch t.record.State {
 	case catalog.Succeeded:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // reading is what one look at Consul says of a release in its target.
@@ -120,7 +121,7 @@ func (r *run) awaitPassing(ctx context.Context, settle time.Duration, shall func
 		if !since.IsZero() {
 			rest = min(rest, settle-r.opt.Now().Sub(since))
 		}
-		if err := sleep(ctx, max(rest, 0)); err != nil {
+		if err := timing.Sleep(ctx, max(rest, 0)); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // Options are what a Deployer works with. Store and Connect are needed, the
@@ -150,29 +151,11 @@ func onHost(ctx context.Context, h host, do func(context.Context, host) error) e
 }
 
 // pause waits for the time between two looks.
-func (d *Deployer) pause(ctx context.Context) error { return sleep(ctx, d.opt.Poll) }
+func (d *Deployer) pause(ctx context.Context) error { return timing.Sleep(ctx, d.opt.Poll) }
 
 // glance is the pause between two looks at what goes on for long: a release that is
 // watched, or whether somebody has spoken.
 func (d *Deployer) glance() time.Duration { return 4 * d.opt.Poll }
-
-// sleep waits for a time; the error is why ctx ended before.
-func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}
-
-// bounded is a context that outlives ctx's cancelling, for what has to be done
-// even so.
-func bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), timeout)
-}
 
 // held is a deployment lock.
 type held struct {
@@ -201,7 +184,7 @@ func (d *Deployer) lock(ctx context.Context, service, environment, deployment st
 	return inner, held{session: session, release: func() {
 		cancel(context.Canceled)
 		wait.Wait()
-		ctx, done := bounded(ctx, unlockTimeout)
+		ctx, done := timing.Bounded(ctx, unlockTimeout)
 		defer done()
 		if err := d.opt.Store.Unlock(ctx, service, environment, session); err != nil && !errors.Is(err, catalog.ErrLockLost) {
 			d.opt.Logger.Warn("the deployment lock could not be let go; it ends with its session", "service", service, "environment", environment, "error", err)
@@ -221,7 +204,7 @@ func (d *Deployer) takeLock(ctx context.Context, service, environment string, re
 			told = true
 			d.tell(Event{Kind: Note, State: catalog.Pending, Service: service, Text: fmt.Sprintf("waiting at most %s: %s", wait, err)})
 		}
-		if sleep(ctx, lockPause) != nil {
+		if timing.Sleep(ctx, lockPause) != nil {
 			return "", nil, err
 		}
 	}

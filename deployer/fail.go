@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // fail gathers why a deployment failed, puts back what it changed, and records
@@ -45,7 +46,7 @@ func whyEnded(ctx context.Context, cause error) error {
 // not everything could be put back.
 func (r *run) putBack(ctx context.Context) error {
 	undone := r.undoUnlessLive(context.WithoutCancel(ctx)) // each task has its own time
-	ctx, done := bounded(ctx, cleanupTimeout+r.graces())
+	ctx, done := timing.Bounded(ctx, cleanupTimeout+r.graces())
 	defer done()
 	return errors.Join(undone, r.revert(ctx, r.platform, r.record, r.lock.session, nil))
 }
@@ -61,7 +62,7 @@ func (r *run) graces() time.Duration {
 
 // close records how the deployment ended and tells everybody.
 func (r *run) close(ctx context.Context, f *Failure) {
-	ctx, done := bounded(ctx, cleanupTimeout)
+	ctx, done := timing.Bounded(ctx, cleanupTimeout)
 	defer done()
 	next := r.record.Enter(f.Outcome, r.opt.Now(), "")
 	next.Reason = f.Reason
@@ -104,7 +105,7 @@ func (r *run) evidence(ctx context.Context, f *Failure) {
 	if !staged(f.Stage) {
 		return
 	}
-	ctx, done := bounded(ctx, evidenceTimeout)
+	ctx, done := timing.Bounded(ctx, evidenceTimeout)
 	defer done()
 	if service, err := r.opt.Store.Service(ctx, r.record.Service); err == nil {
 		now := read(service, r.record.Target, r.record.Release, nil)

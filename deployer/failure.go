@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/deployer/printable"
 )
 
 // Failure is a deployment or rollback that did not come through, with what a
@@ -47,7 +48,7 @@ type FailedCheck struct {
 // Error is the reason, then what each failing check and container said. It is
 // printable.
 func (f *Failure) Error() string {
-	text := Printable(f.Reason)
+	text := printable.Text(f.Reason)
 	if details := f.Details(); details != "" {
 		text += "\n" + details
 	}
@@ -63,7 +64,7 @@ func (f *Failure) Details() string {
 		all = append(all, c.paragraph())
 	}
 	for _, u := range f.Unregistered {
-		all = append(all, Printable(u.String()))
+		all = append(all, printable.Text(u.String()))
 	}
 	for _, l := range f.Logs {
 		all = append(all, l.paragraph())
@@ -76,18 +77,18 @@ func (f *Failure) Details() string {
 
 func (c FailedCheck) paragraph() string {
 	heading := fmt.Sprintf("check %s of %s on %s is %s:", c.Check, c.Instance, c.Node, c.Status)
-	return Printable(heading) + aside(c.Output)
+	return printable.Text(heading) + aside(c.Output)
 }
 
 func (l ContainerLog) paragraph() string {
-	return Printable(fmt.Sprintf("%s on %s %s, and last wrote:", l.Container, l.Host, l.State)) + aside(l.Lines)
+	return printable.Text(fmt.Sprintf("%s on %s %s, and last wrote:", l.Container, l.Host, l.State)) + aside(l.Lines)
 }
 
 // aside sets what somebody else wrote apart from what Teal says: behind a bar, so
 // that no line of it passes for another's.
 func aside(lines string) string {
 	const bar = "\n  | "
-	lines = strings.TrimRight(Printable(lines), " \t\n")
+	lines = strings.TrimRight(printable.Text(lines), " \t\n")
 	if lines == "" {
 		return " (nothing)"
 	}

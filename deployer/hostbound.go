@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // What a host may take for one thing. One that hangs is then like one that is
@@ -134,7 +135,7 @@ func (b boundedHost) attend(ctx context.Context) (attended context.Context, done
 	pinging.Go(func() {
 		var err error
 		for missed := 0; missed < pingsMissed; {
-			if sleep(attended, pingPause) != nil {
+			if timing.Sleep(attended, pingPause) != nil {
 				return
 			}
 			missed++

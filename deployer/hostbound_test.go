@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // pullingHost takes a time to pull, and answers pings until it hangs.
@@ -30,7 +31,7 @@ func (h pullingHost) Ping(ctx context.Context) error {
 }
 
 func (h pullingHost) Pull(ctx context.Context, image string) (string, error) {
-	if err := sleep(ctx, h.takes); err != nil {
+	if err := timing.Sleep(ctx, h.takes); err != nil {
 		return "", errors.New("the request was cut off")
 	}
 	return "id of " + image, nil
@@ -64,7 +65,7 @@ func TestAPullEndsWithItsHost(t *testing.T) {
 }
 
 func (h pullingHost) List(ctx context.Context, _ map[string]string) ([]catalog.Container, error) {
-	return nil, sleep(ctx, h.takes)
+	return nil, timing.Sleep(ctx, h.takes)
 }
 
 // A host that dies while it lists is not waited for as long as a slow one.
@@ -100,7 +101,7 @@ func TestAPullEndsWithItsCaller(t *testing.T) {
 type stoppingHost struct{ Host }
 
 func (stoppingHost) Stop(ctx context.Context, _ string, _ time.Duration) error {
-	return sleep(ctx, time.Minute)
+	return timing.Sleep(ctx, time.Minute)
 }
 
 func TestAnActThatHasBegunIsWaitedFor(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // followGrace is how long the last output of a container that has ended may take.
@@ -69,7 +70,7 @@ func waitFollowing(ctx context.Context, h host, id string, out io.Writer) (int, 
 }
 
 func removeOnce(ctx context.Context, h host, id string, c PlannedContainer) error {
-	ctx, done := bounded(ctx, c.StopGrace+cleanupTimeout)
+	ctx, done := timing.Bounded(ctx, c.StopGrace+cleanupTimeout)
 	defer done()
 	if err := h.Stop(ctx, id, c.StopGrace); err != nil {
 		return fmt.Errorf("stop %s: %w", c.Name, err)

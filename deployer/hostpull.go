@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"teal/deployer/servicefile"
 )
 
 // pull gets the images onto all hosts at once.
@@ -53,10 +55,10 @@ func (i *pulledImages) on(ctx context.Context, w work, h host) error {
 			seen[image] = id
 			w.step(h.Name(), "", "pulled %s", image)
 		}
-		if want := w.record.Images[part.Name]; want != "" && !isPinned(want) && want != id {
+		if want := w.record.Images[part.Name]; want != "" && !servicefile.IsPinned(want) && want != id {
 			return fmt.Errorf("image %s of part %s is %s there, and the release that is promoted runs %s; push the image to a registry that all hosts pull it from, and deploy it anew", image, part.Name, id, want)
 		}
-		if isPinned(image) || part.Shared { // which is the same, or runs on as it is
+		if servicefile.IsPinned(image) || part.Shared { // which is the same, or runs on as it is
 			i.add(part.Name, pulledImage{id: id})
 			continue
 		}
@@ -81,7 +83,7 @@ func digestsOn(ctx context.Context, h host, image string) []string {
 	}
 	var digests []string
 	for _, name := range known.Digests {
-		digests = append(digests, digestOf(name))
+		digests = append(digests, servicefile.ImageDigest(name))
 	}
 	return digests
 }

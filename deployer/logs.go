@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/printable"
+	"teal/deployer/timing"
 )
 
 // LogRequest is whose logs to read.
@@ -185,7 +187,7 @@ func (l *logReader) follow(ctx context.Context) error {
 		if err == nil {
 			f.attend(ctx, sources)
 		}
-		if sleep(ctx, logsPause) != nil {
+		if timing.Sleep(ctx, logsPause) != nil {
 			return nil
 		}
 		if sources, err = l.sources(ctx); err != nil && ctx.Err() == nil {
@@ -269,7 +271,7 @@ func (f *followers) end() {
 func since(text, last string) string {
 	lines := strings.SplitAfter(text, "\n")
 	for n, line := range slices.Backward(lines) {
-		if last != "" && strings.TrimRight(Printable(line), " \t\n") == last {
+		if last != "" && strings.TrimRight(printable.Text(line), " \t\n") == last {
 			return strings.Join(lines[n+1:], "")
 		}
 	}

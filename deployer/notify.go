@@ -9,6 +9,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer/servicefile"
+	"teal/deployer/timing"
 )
 
 // NotifyTimeout is how long somebody who is told may take, with the second try.
@@ -27,7 +28,7 @@ type Notifier struct {
 // who could not be told, which hold no address, and takes no longer than
 // NotifyTimeout. A context that has ended keeps nobody from being told.
 func (d *Deployer) notify(ctx context.Context, spec *servicefile.Spec, record catalog.Deployment, previous *catalog.Deployment) []string {
-	ctx, done := bounded(ctx, NotifyTimeout+time.Second)
+	ctx, done := timing.Bounded(ctx, NotifyTimeout+time.Second)
 	defer done()
 	n := Notifier{Environ: d.opt.Environ}
 	return n.Tell(ctx, notified(spec.Notify, record, previous), newTidings(spec, record, previous))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/printable"
 	"teal/deployer/servicefile"
 )
 
@@ -133,7 +134,7 @@ func (t tidings) sign() string {
 }
 
 func (t tidings) reason() string {
-	reason := []rune(strings.TrimSpace(Printable(t.record.Reason)))
+	reason := []rune(strings.TrimSpace(printable.Text(t.record.Reason)))
 	if len(reason) > maxReason {
 		return string(reason[:maxReason]) + "…"
 	}

@@ -13,7 +13,9 @@ import (
 	"syscall"
 	"time"
 
+	"teal/deployer/printable"
 	"teal/deployer/servicefile"
+	"teal/deployer/timing"
 )
 
 const (
@@ -85,7 +87,7 @@ func newNotifyClient() *http.Client {
 func sendTwice(ctx context.Context, client *http.Client, to *url.URL, m message) error {
 	status, err := send(ctx, client, to, m)
 	if err != nil && ctx.Err() == nil || status >= http.StatusInternalServerError {
-		if sleep(ctx, notifyPause) == nil {
+		if timing.Sleep(ctx, notifyPause) == nil {
 			status, err = send(ctx, client, to, m)
 		}
 	}
@@ -93,9 +95,9 @@ func sendTwice(ctx context.Context, client *http.Client, to *url.URL, m message)
 	case err != nil:
 		return withoutAddress(ctx, err)
 	case status >= 300 && status <= 399:
-		return fmt.Errorf("it answered %s, which leads elsewhere and is not followed; set the address that it leads to", statusText(status))
+		return fmt.Errorf("it answered %s, which leads elsewhere and is not followed; set the address that it leads to", printable.Status(status))
 	case status < 200 || status > 299:
-		return fmt.Errorf("it answered %s", statusText(status))
+		return fmt.Errorf("it answered %s", printable.Status(status))
 	}
 	return nil
 }

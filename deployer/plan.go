@@ -162,7 +162,7 @@ func specOf(part servicefile.Part, p Placement, base string) catalog.ContainerSp
 
 // imageOf is what a part runs: what it is pinned to, else what the file says.
 func imageOf(part servicefile.Part, pinned map[string]string) string {
-	if image := pinned[part.Name]; isPinned(image) {
+	if image := pinned[part.Name]; servicefile.IsPinned(image) {
 		return image
 	}
 	return part.Image

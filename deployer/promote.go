@@ -68,7 +68,7 @@ func (d *Deployer) carry(ctx context.Context, req *Request, to servicefile.Envir
 	for _, part := range req.Spec.Parts {
 		image := req.Images[part.Name]
 		goal := servicefile.InRegistry(image, part, to.Registry)
-		if !isPinned(image) || goal == image {
+		if !servicefile.IsPinned(image) || goal == image {
 			continue
 		}
 		if dryRun {
@@ -82,7 +82,7 @@ func (d *Deployer) carry(ctx context.Context, req *Request, to servicefile.Envir
 		if err != nil {
 			return fmt.Errorf("copy the image of part %s to the registry of %s: %w", part.Name, to.Name, err)
 		}
-		if digestOf(pinned) != digestOf(image) {
+		if servicefile.ImageDigest(pinned) != servicefile.ImageDigest(image) {
 			return errors.New("the image of part " + part.Name + " is not the same after it was copied to " + to.Registry)
 		}
 		req.Images[part.Name] = pinned

@@ -13,6 +13,7 @@ import (
 	"github.com/distribution/reference"
 
 	"teal/catalog"
+	"teal/deployer/servicefile"
 )
 
 // PrunedImage is an image that nothing of the service refers to any more.
@@ -92,7 +93,7 @@ func wantedImages(there []catalog.Container, deployments []catalog.Deployment) m
 	}
 	for _, d := range deployments {
 		for _, image := range d.Images {
-			wanted[image], wanted[digestOf(image)] = true, true
+			wanted[image], wanted[servicefile.ImageDigest(image)] = true, true
 		}
 	}
 	return wanted
@@ -101,7 +102,7 @@ func wantedImages(there []catalog.Container, deployments []catalog.Deployment) m
 // isWanted tells whether an image is referred to by any of its names.
 func isWanted(i catalog.Image, wanted map[string]bool) bool {
 	return slices.ContainsFunc(slices.Concat([]string{i.ID}, i.Tags, i.Digests), func(name string) bool {
-		return wanted[name] || wanted[digestOf(name)]
+		return wanted[name] || wanted[servicefile.ImageDigest(name)]
 	})
 }
 

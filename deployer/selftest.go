@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/printable"
 	"teal/deployer/servicefile"
+	"teal/deployer/timing"
 )
 
 // SelfTestHost is where an image is tried by itself; a Docker engine is one. Its
@@ -57,18 +59,18 @@ func RunSelfTest(ctx context.Context, h SelfTestHost, spec *servicefile.Spec, ou
 	}
 	bound, done := context.WithTimeout(ctx, timeout)
 	defer done()
-	said := &LineWriter{Line: func(string) {}}
+	said := &printable.LineWriter{Line: func(string) {}}
 	code, err := runAlone(bound, h, selfTestContainer(spec, image), io.MultiWriter(out, said))
 	said.End()
 	switch {
 	case ctx.Err() != nil:
 		return errors.Join(fmt.Errorf("the self-test of %s was broken off: %w", image, context.Cause(ctx)), leftover(err))
 	case bound.Err() != nil:
-		return errors.Join(fmt.Errorf("the self-test of %s did not end within %s and was killed; it last wrote: %q", image, timeout, said.last), leftover(err))
+		return errors.Join(fmt.Errorf("the self-test of %s did not end within %s and was killed; it last wrote: %q", image, timeout, said.Last()), leftover(err))
 	case err != nil:
 		return fmt.Errorf("the self-test of %s on host %s: %w", image, h.Name(), err)
 	case code != 0:
-		return fmt.Errorf("the self-test of %s ended with %d; it last wrote: %q", image, code, said.last)
+		return fmt.Errorf("the self-test of %s ended with %d; it last wrote: %q", image, code, said.Last())
 	}
 	return nil
 }
@@ -127,7 +129,7 @@ func sweepSelfTests(ctx context.Context, h SelfTestHost, spec *servicefile.Spec,
 // runAlone runs a container to its end and removes it. Creating it is not broken
 // off, as there might be a container then that nobody knows of.
 func runAlone(ctx context.Context, h SelfTestHost, c catalog.ContainerSpec, out io.Writer) (code int, err error) {
-	creating, created := bounded(ctx, cleanupTimeout)
+	creating, created := timing.Bounded(ctx, cleanupTimeout)
 	id, err := h.Create(creating, c)
 	created()
 	if err != nil {
@@ -161,7 +163,7 @@ func leftover(err error) error {
 
 // removeAlone kills and removes a container, also when ctx has ended.
 func removeAlone(ctx context.Context, h SelfTestHost, id, name string) error {
-	ctx, done := bounded(ctx, cleanupTimeout)
+	ctx, done := timing.Bounded(ctx, cleanupTimeout)
 	defer done()
 	err := h.Stop(ctx, id, 0)
 	if err == nil {

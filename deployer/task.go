@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/printable"
 	"teal/deployer/servicefile"
 )
 
@@ -63,18 +64,18 @@ func (r *run) runTask(ctx context.Context, task servicefile.Task, command []stri
 	defer done()
 	c := r.besides(part, task.Name)
 	c.Entrypoint, c.Command = command[:1], command[1:]
-	out := &LineWriter{Line: func(line string) { r.step("%s: %s", task.Name, line) }}
+	out := &printable.LineWriter{Line: func(line string) { r.step("%s: %s", task.Name, line) }}
 	code, err := r.platform.once(bound, r.work(), c, out)
 	out.End()
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case bound.Err() != nil:
-		return fmt.Errorf("task %s did not end within %s and was killed; it last wrote: %q", task.Name, task.Timeout, out.last)
+		return fmt.Errorf("task %s did not end within %s and was killed; it last wrote: %q", task.Name, task.Timeout, out.Last())
 	case err != nil:
 		return fmt.Errorf("task %s: %w", task.Name, err)
 	case code != 0:
-		return fmt.Errorf("task %s ended with %d; it last wrote: %q", task.Name, code, out.last)
+		return fmt.Errorf("task %s ended with %d; it last wrote: %q", task.Name, code, out.Last())
 	}
 	return nil
 }

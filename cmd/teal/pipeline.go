@@ -12,6 +12,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/printable"
 	"teal/deployer/servicefile"
 	"teal/docker"
 )
@@ -220,8 +221,8 @@ func (p *pipeline) lint(context.Context) error {
 }
 
 // toolOutput shows what a tool writes, a line at a time.
-func (p *pipeline) toolOutput(step string) *deployer.LineWriter {
-	return &deployer.LineWriter{Line: func(text string) { p.out.say(step, "%s", text) }}
+func (p *pipeline) toolOutput(step string) *printable.LineWriter {
+	return &printable.LineWriter{Line: func(text string) { p.out.say(step, "%s", text) }}
 }
 
 func (p *pipeline) onEngine(do func(*docker.Engine) error) error {

@@ -1,4 +1,4 @@
-package deployer
+package printable
 
 import (
 	"bytes"
@@ -38,6 +38,13 @@ func (w *LineWriter) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 	}
+}
+
+// Last is the last line that said something; empty before there is one.
+func (w *LineWriter) Last() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last
 }
 
 // End hands on a line that has no end.

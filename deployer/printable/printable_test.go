@@ -1,4 +1,4 @@
-package deployer
+package printable
 
 import (
 	"testing"
@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestPrintable(t *testing.T) {
+func TestText(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ in, want string }{
 		"plain":                {"listening on :8080\n\tat main.go", "listening on :8080\n\tat main.go"},
@@ -32,17 +32,17 @@ func TestPrintable(t *testing.T) {
 		"gitlab":               {"section_start:1:a\r\x1b[0Kb", "section start:1:a\nb"},
 		"heading":              {"## [1.0] and ##", "## [1.0] and ##"},
 	} {
-		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, Printable(c.in)) })
+		t.Run(name, func(t *testing.T) { require.Equal(t, c.want, Text(c.in)) })
 	}
 }
 
-func FuzzPrintable(f *testing.F) {
+func FuzzText(f *testing.F) {
 	f.Add("\x1b[31m::error::##teamcity[x] section_start:1:a\r\x1b[0K")
 	f.Fuzz(func(t *testing.T, in string) {
-		once := Printable(in)
+		once := Text(in)
 		require.NotContains(t, once, "\x1b")
 		require.NotContains(t, once, "\r")
 		require.NotContains(t, once, "##teamcity[")
-		require.Equal(t, once, Printable(once))
+		require.Equal(t, once, Text(once))
 	})
 }

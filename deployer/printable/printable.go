@@ -1,4 +1,6 @@
-package deployer
+// Package printable makes what tools and containers write fit to be shown: without
+// what steers a terminal or speaks to a CI system, and line by line.
+package printable
 
 import (
 	"regexp"
@@ -14,11 +16,11 @@ var escapes = regexp.MustCompile(`\x1b[\]PX^_][^\x07\x1b\x{9c}]*(?:\x07|\x1b\\|\
 // commands are what CI systems obey wherever in a line they find it.
 var commands = regexp.MustCompile(`##([A-Za-z]*\[)|section_(start|end):`)
 
-// Printable is text that may come from a container, as it may be shown: without
+// Text is text that may come from a container, as it may be shown: without
 // what steers a terminal or turns the direction of writing, and with what a CI
 // system would take for a command written so that it takes it for text. The ends
 // of lines stay.
-func Printable(text string) string {
+func Text(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	text = escapes.ReplaceAllString(text, "")
 	text = strings.ReplaceAll(text, "\r\n", "\n")
