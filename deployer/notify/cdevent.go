@@ -1,4 +1,4 @@
-package deployer
+package notify
 
 import (
 	"net/url"
@@ -89,26 +89,26 @@ type customData struct {
 // cloudEvents are what has happened: a deployment is a pipelinerun, and one after
 // which something else is live changes a service too. The vocabulary has nothing
 // for one that waits for approval.
-func (t tidings) cloudEvents() []any {
-	name := "deploy " + t.record.Service + " to " + t.record.Environment
-	if t.record.State == catalog.AwaitingApproval {
+func (t Tidings) cloudEvents() []any {
+	name := "deploy " + t.Record.Service + " to " + t.Record.Environment
+	if t.Record.State == catalog.AwaitingApproval {
 		return nil
 	}
-	if !t.record.State.Ended() {
+	if !t.Record.State.Ended() {
 		return []any{t.cloudEvent(runStarted, "started", t.run(runContent{PipelineName: name}))}
 	}
-	if t.byHand { // the run has finished long since
+	if t.ByHand { // the run has finished long since
 		return []any{t.cloudEvent(serviceRolledBack, "rolledback", t.running(t.liveAgain()))}
 	}
 	events := []any{t.cloudEvent(runFinished, "finished", t.run(runContent{
-		PipelineName: name, Outcome: cdOutcome(t.record.State), Errors: printable.Text(t.record.Reason),
+		PipelineName: name, Outcome: cdOutcome(t.Record.State), Errors: printable.Text(t.Record.Reason),
 	}))}
-	switch t.record.State {
+	switch t.Record.State {
 	case catalog.Succeeded:
-		if t.record.Previous.IsZero() {
-			return append(events, t.cloudEvent(serviceDeployed, "deployed", t.running(t.record)))
+		if t.Record.Previous.IsZero() {
+			return append(events, t.cloudEvent(serviceDeployed, "deployed", t.running(t.Record)))
 		}
-		return append(events, t.cloudEvent(serviceUpgraded, "upgraded", t.running(t.record)))
+		return append(events, t.cloudEvent(serviceUpgraded, "upgraded", t.running(t.Record)))
 	case catalog.RolledBack:
 		return append(events, t.cloudEvent(serviceRolledBack, "rolledback", t.running(t.liveAgain())))
 	}
@@ -117,11 +117,11 @@ func (t tidings) cloudEvents() []any {
 
 // liveAgain is the deployment whose artifact runs after a rollback, as far as it
 // is known.
-func (t tidings) liveAgain() catalog.Deployment {
-	if t.live != nil {
-		return *t.live
+func (t Tidings) liveAgain() catalog.Deployment {
+	if t.Live != nil {
+		return *t.Live
 	}
-	return catalog.Deployment{Service: t.record.Service}
+	return catalog.Deployment{Service: t.Record.Service}
 }
 
 // cdOutcome: a failure is the release's, an error is that there was no answer.
@@ -136,25 +136,25 @@ func cdOutcome(s catalog.DeploymentState) string {
 }
 
 // source is the context in which ids are unique.
-func (t tidings) source() string {
-	return "/teal/" + url.PathEscape(t.record.Service) + "/" + url.PathEscape(t.record.Environment)
+func (t Tidings) source() string {
+	return "/teal/" + url.PathEscape(t.Record.Service) + "/" + url.PathEscape(t.Record.Environment)
 }
 
-func (t tidings) run(content runContent) cdSubject {
-	return cdSubject{ID: t.record.ID, Source: t.source(), Type: "pipelineRun", Content: content}
+func (t Tidings) run(content runContent) cdSubject {
+	return cdSubject{ID: t.Record.ID, Source: t.source(), Type: "pipelineRun", Content: content}
 }
 
-func (t tidings) running(d catalog.Deployment) cdSubject {
-	return cdSubject{ID: t.record.Service, Source: t.source(), Type: "service", Content: serviceContent{
-		Environment: cdReference{ID: t.record.Environment},
-		ArtifactID:  packageURL(d.Images[t.spec.Routed], d.Service, d.Release),
+func (t Tidings) running(d catalog.Deployment) cdSubject {
+	return cdSubject{ID: t.Record.Service, Source: t.source(), Type: "service", Content: serviceContent{
+		Environment: cdReference{ID: t.Record.Environment},
+		ArtifactID:  packageURL(d.Images[t.Routed], d.Service, d.Release),
 	}}
 }
 
 // cloudEvent wraps a subject. The id tells the events of a deployment apart and
 // stays the same when one is sent again.
-func (t tidings) cloudEvent(kind, predicate string, subject cdSubject) cloudEvent {
-	r := t.record
+func (t Tidings) cloudEvent(kind, predicate string, subject cdSubject) cloudEvent {
+	r := t.Record
 	context := cdContext{
 		Version: cdeventsVersion, ID: r.ID + "-" + predicate, Source: t.source(), Type: kind, Timestamp: t.at().Format(time.RFC3339Nano),
 	}
@@ -168,9 +168,9 @@ func (t tidings) cloudEvent(kind, predicate string, subject cdSubject) cloudEven
 }
 
 // at is when the last thing of the record happened.
-func (t tidings) at() time.Time {
-	if n := len(t.record.Timeline); n > 0 {
-		return t.record.Timeline[n-1].At.UTC()
+func (t Tidings) at() time.Time {
+	if n := len(t.Record.Timeline); n > 0 {
+		return t.Record.Timeline[n-1].At.UTC()
 	}
 	return time.Time{}
 }

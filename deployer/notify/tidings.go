@@ -1,4 +1,4 @@
-package deployer
+package notify
 
 import (
 	"encoding/json"
@@ -14,27 +14,32 @@ import (
 // maxReason is how many runes of a reason are put into a chat message.
 const maxReason = 1500
 
-// tidings are what somebody is told.
-type tidings struct {
-	spec   *servicefile.Spec
-	record catalog.Deployment
-	// live is the deployment whose release is live again after a rollback; nil
+// Tidings are what somebody is told.
+type Tidings struct {
+	// Record is how the deployment stands.
+	Record catalog.Deployment
+	// Routed is the part whose image is what the service is; empty where it is not
+	// known.
+	Routed string
+	// Live is the deployment whose release is live again after a rollback; nil
 	// where it is not known.
-	live *catalog.Deployment
-	// byHand tells that somebody has rolled back after the deployment had ended.
-	byHand bool
+	Live *catalog.Deployment
+	// ByHand tells that somebody has rolled back after the deployment had ended.
+	ByHand bool
 }
 
-func newTidings(spec *servicefile.Spec, record catalog.Deployment, previous *catalog.Deployment) tidings {
-	t := tidings{spec: spec, record: record}
+// New are the tidings of a deployment. Previous is the one that it is compared
+// with, see LastVerdict; nil for none.
+func New(routed string, record catalog.Deployment, previous *catalog.Deployment) Tidings {
+	t := Tidings{Record: record, Routed: routed}
 	if previous != nil && previous.State == catalog.Succeeded {
-		t.live = previous
+		t.Live = previous
 	}
 	return t
 }
 
 // messages are the requests that tell it in one form. It is pure.
-func (t tidings) messages(kind servicefile.NotifyKind) ([]message, error) {
+func (t Tidings) messages(kind servicefile.NotifyKind) ([]message, error) {
 	switch kind {
 	case servicefile.NotifySlack:
 		return encoded("application/json", t.slack())
@@ -66,15 +71,15 @@ type webhookMessage struct {
 	Deployment catalog.Deployment `json:"deployment"`
 }
 
-func (t tidings) webhook() any {
-	return webhookMessage{Event: "deployment." + t.event(), Deployment: t.record}
+func (t Tidings) webhook() any {
+	return webhookMessage{Event: "deployment." + t.event(), Deployment: t.Record}
 }
 
 // event is what has happened, a word.
-func (t tidings) event() string {
+func (t Tidings) event() string {
 	switch {
-	case t.record.State == catalog.AwaitingApproval, t.record.State.Ended():
-		return string(t.record.State)
+	case t.Record.State == catalog.AwaitingApproval, t.Record.State.Ended():
+		return string(t.Record.State)
 	}
 	return "began"
 }
@@ -85,7 +90,7 @@ type slackMessage struct {
 	Text string `json:"text"` // mrkdwn
 }
 
-func (t tidings) slack() any {
+func (t Tidings) slack() any {
 	text := t.sign() + " " + slackEscape(t.headline())
 	if reason := t.reason(); reason != "" {
 		text += "\n```\n" + slackEscape(strings.ReplaceAll(reason, "```", "'''")) + "\n```"
@@ -99,8 +104,8 @@ func slackEscape(text string) string {
 }
 
 // headline is what happened, a sentence without a full stop.
-func (t tidings) headline() string {
-	r := t.record
+func (t Tidings) headline() string {
+	r := t.Record
 	what := fmt.Sprintf("%s %s", r.Service, r.Release)
 	switch r.State {
 	case catalog.Succeeded:
@@ -121,8 +126,8 @@ func (t tidings) headline() string {
 	return fmt.Sprintf("%s is on its way to %s", what, r.Environment)
 }
 
-func (t tidings) sign() string {
-	switch verdictOf(t.record.State) {
+func (t Tidings) sign() string {
+	switch verdictOf(t.Record.State) {
 	case good:
 		return ":white_check_mark:"
 	case bad:
@@ -133,8 +138,8 @@ func (t tidings) sign() string {
 	return ":information_source:"
 }
 
-func (t tidings) reason() string {
-	reason := []rune(strings.TrimSpace(printable.Text(t.record.Reason)))
+func (t Tidings) reason() string {
+	reason := []rune(strings.TrimSpace(printable.Text(t.Record.Reason)))
 	if len(reason) > maxReason {
 		return string(reason[:maxReason]) + "…"
 	}
@@ -142,8 +147,8 @@ func (t tidings) reason() string {
 }
 
 // circumstances are where, who, from which commit and how long.
-func (t tidings) circumstances() string {
-	r := t.record
+func (t Tidings) circumstances() string {
+	r := t.Record
 	all := []string{r.Target.String()}
 	if r.By != "" {
 		all = append(all, "by "+r.By)
@@ -151,7 +156,7 @@ func (t tidings) circumstances() string {
 	if r.Revision != "" {
 		all = append(all, "commit "+servicefile.ShortRevision(r.Revision))
 	}
-	if n := len(r.Timeline); n > 1 && r.State.Ended() && !t.byHand {
+	if n := len(r.Timeline); n > 1 && r.State.Ended() && !t.ByHand {
 		all = append(all, "took "+r.Timeline[n-1].At.Sub(r.Timeline[0].At).Round(100*time.Millisecond).String())
 	}
 	return strings.Join(append(all, "deployment "+r.ID), " · ")

@@ -1,4 +1,4 @@
-package deployer
+package notify
 
 import (
 	"bytes"
@@ -19,9 +19,9 @@ import (
 )
 
 const (
-	notifyPause     = 200 * time.Millisecond // before the second try
-	notifyRedirects = 3
-	notifyAnswer    = 64 << 10 // bytes of an answer that are read, to use the connection again
+	sendPause    = 200 * time.Millisecond // before the second try
+	maxRedirects = 3
+	maxAnswer    = 64 << 10 // bytes of an answer that are read, to use the connection again
 )
 
 // message is one request of a notification.
@@ -31,10 +31,10 @@ type message struct {
 }
 
 // tell sends one its messages, one after the other. Its error holds no address.
-func (n Notifier) tell(ctx context.Context, one servicefile.Notify, t tidings) error {
+func (n Notifier) tell(ctx context.Context, one servicefile.Notify, t Tidings) error {
 	timeout := n.Timeout
 	if timeout == 0 {
-		timeout = NotifyTimeout
+		timeout = Timeout
 	}
 	ctx, done := context.WithTimeout(ctx, timeout)
 	defer done()
@@ -46,7 +46,7 @@ func (n Notifier) tell(ctx context.Context, one servicefile.Notify, t tidings) e
 	if err != nil {
 		return err
 	}
-	client := newNotifyClient()
+	client := newClient()
 	defer client.CloseIdleConnections()
 	for _, m := range messages {
 		if err := sendTwice(ctx, client, to, m); err != nil {
@@ -69,13 +69,13 @@ func parsed(n servicefile.Notify, environ []string) (*url.URL, error) {
 	return u, nil
 }
 
-// newNotifyClient follows redirects only where the message goes along and the
+// newClient follows redirects only where the message goes along and the
 // host stays the same.
-func newNotifyClient() *http.Client {
+func newClient() *http.Client {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
 	return &http.Client{Transport: transport, CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		first := via[0]
-		if next.Method != http.MethodPost || next.URL.Host != first.URL.Host || next.URL.Scheme != first.URL.Scheme || len(via) > notifyRedirects {
+		if next.Method != http.MethodPost || next.URL.Host != first.URL.Host || next.URL.Scheme != first.URL.Scheme || len(via) > maxRedirects {
 			return http.ErrUseLastResponse
 		}
 		return nil
@@ -87,7 +87,7 @@ func newNotifyClient() *http.Client {
 func sendTwice(ctx context.Context, client *http.Client, to *url.URL, m message) error {
 	status, err := send(ctx, client, to, m)
 	if err != nil && ctx.Err() == nil || status >= http.StatusInternalServerError {
-		if timing.Sleep(ctx, notifyPause) == nil {
+		if timing.Sleep(ctx, sendPause) == nil {
 			status, err = send(ctx, client, to, m)
 		}
 	}
@@ -114,7 +114,7 @@ func send(ctx context.Context, client *http.Client, to *url.URL, m message) (int
 		return 0, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, res.Body, notifyAnswer)
+	_, _ = io.CopyN(io.Discard, res.Body, maxAnswer)
 	return res.StatusCode, nil
 }
 

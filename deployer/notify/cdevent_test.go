@@ -1,4 +1,4 @@
-package deployer
+package notify
 
 import (
 	"encoding/json"
@@ -37,22 +37,22 @@ func TestCDEventsOfAState(t *testing.T) {
 		catalog.RollbackFailed:   {runFinished},
 	} {
 		var got []string
-		for _, e := range newTidings(&servicefile.Spec{}, ended(state), nil).cloudEvents() {
+		for _, e := range New("", ended(state), nil).cloudEvents() {
 			got = append(got, e.(cloudEvent).Type)
 		}
 		require.Equal(t, want, got, "%s", state)
 	}
 	first := ended(catalog.Succeeded)
 	first.Previous = catalog.AliasValue{}
-	byHand := tidings{spec: &servicefile.Spec{}, record: ended(catalog.RolledBack), byHand: true}.cloudEvents()
+	byHand := Tidings{Record: ended(catalog.RolledBack), ByHand: true}.cloudEvents()
 	require.Len(t, byHand, 1, "its run has finished long since")
 	require.Equal(t, serviceRolledBack, byHand[0].(cloudEvent).Type)
-	require.Equal(t, serviceDeployed, newTidings(&servicefile.Spec{}, first, nil).cloudEvents()[1].(cloudEvent).Type)
+	require.Equal(t, serviceDeployed, New("", first, nil).cloudEvents()[1].(cloudEvent).Type)
 }
 
 func TestCDEventAsItIsSent(t *testing.T) {
 	t.Parallel()
-	all, err := newTidings(&servicefile.Spec{Routed: "app"}, ended(catalog.Succeeded), nil).messages(servicefile.NotifyCDEvents)
+	all, err := New("app", ended(catalog.Succeeded), nil).messages(servicefile.NotifyCDEvents)
 	require.NoError(t, err)
 	require.Len(t, all, 2)
 	require.Equal(t, "application/cloudevents+json", all[1].contentType)
@@ -97,12 +97,12 @@ func TestCDEventsTellOutcomeAndWhatIsLiveAgain(t *testing.T) {
 		catalog.Succeeded: "success", catalog.Failed: "failure", catalog.RolledBack: "failure",
 		catalog.RollbackFailed: "failure", catalog.Aborted: "error", catalog.Superseded: "error",
 	} {
-		e := newTidings(&servicefile.Spec{}, ended(state), nil).cloudEvents()[0].(cloudEvent)
+		e := New("", ended(state), nil).cloudEvents()[0].(cloudEvent)
 		require.Equal(t, want, e.Data.Subject.Content.(runContent).Outcome, "%s", state)
 	}
 
 	artifact := func(previous *catalog.Deployment) string {
-		e := newTidings(&servicefile.Spec{Routed: "app"}, ended(catalog.RolledBack), previous).cloudEvents()[1].(cloudEvent)
+		e := New("app", ended(catalog.RolledBack), previous).cloudEvents()[1].(cloudEvent)
 		return e.Data.Subject.Content.(serviceContent).ArtifactID
 	}
 	before := ended(catalog.Succeeded)
@@ -117,7 +117,7 @@ func TestCDEventsAreSentInOrder(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, 202)
 	n := Notifier{}
-	require.Empty(t, n.Tell(t.Context(), []servicefile.Notify{{Kind: servicefile.NotifyCDEvents, URL: r.URL}}, newTidings(&servicefile.Spec{}, ended(catalog.Succeeded), nil)))
+	require.Empty(t, n.Tell(t.Context(), []servicefile.Notify{{Kind: servicefile.NotifyCDEvents, URL: r.URL}}, New("", ended(catalog.Succeeded), nil)))
 	var types []string
 	for _, body := range r.got() {
 		var e cloudEvent

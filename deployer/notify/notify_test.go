@@ -1,7 +1,6 @@
-package deployer
+package notify
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -75,9 +74,9 @@ func TestLastVerdict(t *testing.T) {
 	}
 	now := at("5", catalog.Failed)
 	all := []catalog.Deployment{at("2", catalog.Failed), at("6", catalog.Succeeded), now, at("1", catalog.Succeeded), at("4", catalog.Superseded), at("3", catalog.Baking)}
-	require.Equal(t, &all[0], lastVerdict(all, now))
-	require.Nil(t, lastVerdict(all, at("1", catalog.Succeeded)))
-	require.Nil(t, lastVerdict(nil, now))
+	require.Equal(t, &all[0], LastVerdict(all, now))
+	require.Nil(t, LastVerdict(all, at("1", catalog.Succeeded)))
+	require.Nil(t, LastVerdict(nil, now))
 }
 
 func TestSlackMessage(t *testing.T) {
@@ -87,14 +86,14 @@ func TestSlackMessage(t *testing.T) {
 	require.Equal(t, ":x: web 1.4.0 did not get to production\n"+
 		"```\nexited with 2: &lt;!channel&gt; &amp; '''x'''\n```\n"+
 		"green-production · by ann@ci · commit 0123456789ab · took 12.3s · deployment 20260301t120000.000z-abc123",
-		tidings{record: record}.slack().(slackMessage).Text)
+		Tidings{Record: record}.slack().(slackMessage).Text)
 
 	record = ended(catalog.Succeeded)
 	record.Release = "1<2"
-	require.Contains(t, tidings{record: record}.slack().(slackMessage).Text, ":white_check_mark: web 1&lt;2 is live in production\ngreen-production")
+	require.Contains(t, Tidings{Record: record}.slack().(slackMessage).Text, ":white_check_mark: web 1&lt;2 is live in production\ngreen-production")
 
 	record.Reason = strings.Repeat("é", 2*maxReason)
-	require.Less(t, len([]rune(tidings{record: record}.slack().(slackMessage).Text)), 2*maxReason)
+	require.Less(t, len([]rune(Tidings{Record: record}.slack().(slackMessage).Text)), 2*maxReason)
 }
 
 func TestHeadlines(t *testing.T) {
@@ -104,7 +103,7 @@ func TestHeadlines(t *testing.T) {
 		catalog.Pending, catalog.AwaitingApproval, catalog.Succeeded, catalog.Failed, catalog.Aborted,
 		catalog.Superseded, catalog.RolledBack, catalog.RollbackFailed,
 	} {
-		headline := tidings{record: ended(s)}.headline()
+		headline := Tidings{Record: ended(s)}.headline()
 		require.Contains(t, headline, "web 1.4.0")
 		require.False(t, seen[headline], headline)
 		seen[headline] = true
@@ -117,7 +116,7 @@ func TestWebhookMessage(t *testing.T) {
 		catalog.Pending: "deployment.began", catalog.Locked: "deployment.began", catalog.AwaitingApproval: "deployment.awaiting-approval",
 		catalog.Succeeded: "deployment.succeeded", catalog.RolledBack: "deployment.rolled-back",
 	} {
-		all, err := tidings{record: ended(state)}.messages(servicefile.NotifyWebhook)
+		all, err := Tidings{Record: ended(state)}.messages(servicefile.NotifyWebhook)
 		require.NoError(t, err)
 		require.Len(t, all, 1)
 		require.Equal(t, "application/json", all[0].contentType)
@@ -194,7 +193,7 @@ func tellOne(t *testing.T, kind servicefile.NotifyKind, address string, timeout 
 	t.Helper()
 	n := Notifier{Environ: []string{"HOOK=" + address}, Timeout: timeout}
 	record := ended(catalog.Failed)
-	return n.Tell(t.Context(), []servicefile.Notify{{Kind: kind, Variable: "HOOK"}}, newTidings(&servicefile.Spec{Routed: "app"}, record, nil))
+	return n.Tell(t.Context(), []servicefile.Notify{{Kind: kind, Variable: "HOOK"}}, New("app", record, nil))
 }
 
 func TestTelling(t *testing.T) {
@@ -273,7 +272,7 @@ func TestOneThatHangsKeepsNobodyElseFromBeingTold(t *testing.T) {
 	began := time.Now()
 	notes := n.Tell(t.Context(), []servicefile.Notify{
 		{Kind: servicefile.NotifySlack, Variable: "HOOK"}, {Kind: servicefile.NotifyWebhook, URL: quick.URL}, {Kind: servicefile.NotifyCDEvents, Variable: "HOOK"},
-	}, newTidings(&servicefile.Spec{}, ended(catalog.Succeeded), nil))
+	}, New("", ended(catalog.Succeeded), nil))
 	require.Less(t, time.Since(began), 3*time.Second)
 	require.Equal(t, []string{
 		"the slack address in the variable HOOK was not told how the deployment stands: it did not answer in time",
@@ -307,21 +306,4 @@ func TestErrorsHoldNoAddress(t *testing.T) {
 			require.NotContains(t, notes[0], u.Hostname())
 		})
 	}
-}
-
-func TestNotifyOutlivesAnInterruptedDeployment(t *testing.T) {
-	t.Parallel()
-	r := newReceiver(t, 200)
-	d := New(Options{Environ: []string{"HOOK=" + r.URL}})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	spec := &servicefile.Spec{Routed: "app", Notify: []servicefile.Notify{
-		{Kind: servicefile.NotifyWebhook, Variable: "HOOK", When: servicefile.NotifyFailure},
-		{Kind: servicefile.NotifyWebhook, Variable: "HOOK", When: servicefile.NotifyChange},
-		{Kind: servicefile.NotifyWebhook, Variable: "NONE", When: servicefile.NotifyAlways},
-	}}
-	notes := d.notify(ctx, spec, ended(catalog.Aborted), nil)
-	require.Len(t, r.got(), 1)
-	require.Equal(t, []string{"the webhook address in the variable NONE was not told how the deployment stands: it is not set where the deployment runs; set it there"}, notes)
-	require.Empty(t, d.notify(ctx, &servicefile.Spec{}, ended(catalog.Aborted), nil))
 }
