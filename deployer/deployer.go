@@ -57,7 +57,6 @@ const (
 	DefaultRouted      = 2 * time.Second
 	DefaultGatePoll    = 2 * time.Second
 	DefaultInsist      = 20 * time.Second
-	cleanupTimeout     = 2 * time.Minute
 	takeBackTimeout    = 5 * time.Minute
 	evidenceTimeout    = 15 * time.Second
 	pingTimeout        = 5 * time.Second

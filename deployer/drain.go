@@ -106,7 +106,7 @@ func (r *run) succeed(ctx context.Context, waited []string) error {
 	if errors.Is(context.Cause(ctx), catalog.ErrLockLost) {
 		return r.afterFlip(context.Cause(ctx))
 	}
-	cleaning, done := timing.Bounded(ctx, cleanupTimeout+r.graces())
+	cleaning, done := timing.Bounded(ctx, timing.Cleanup+r.graces())
 	defer done()
 	if err := r.keep(cleaning, r.record); errors.Is(err, catalog.ErrLockLost) {
 		return r.afterFlip(err) // what is there is somebody else's to deal with
@@ -122,7 +122,7 @@ func (r *run) succeed(ctx context.Context, waited []string) error {
 	for _, n := range notes {
 		r.note("%s", n)
 	}
-	ctx, recorded := timing.Bounded(ctx, cleanupTimeout)
+	ctx, recorded := timing.Bounded(ctx, timing.Cleanup)
 	defer recorded()
 	next := r.record.Enter(catalog.Succeeded, r.opt.Now(), strings.Join(notes, "; "))
 	if err := r.write(ctx, next); err != nil {

@@ -46,7 +46,7 @@ func whyEnded(ctx context.Context, cause error) error {
 // not everything could be put back.
 func (r *run) putBack(ctx context.Context) error {
 	undone := r.undoUnlessLive(context.WithoutCancel(ctx)) // each task has its own time
-	ctx, done := timing.Bounded(ctx, cleanupTimeout+r.graces())
+	ctx, done := timing.Bounded(ctx, timing.Cleanup+r.graces())
 	defer done()
 	return errors.Join(undone, r.revert(ctx, r.platform, r.record, r.lock.session, nil))
 }
@@ -62,7 +62,7 @@ func (r *run) graces() time.Duration {
 
 // close records how the deployment ended and tells everybody.
 func (r *run) close(ctx context.Context, f *Failure) {
-	ctx, done := timing.Bounded(ctx, cleanupTimeout)
+	ctx, done := timing.Bounded(ctx, timing.Cleanup)
 	defer done()
 	next := r.record.Enter(f.Outcome, r.opt.Now(), "")
 	next.Reason = f.Reason

@@ -12,9 +12,6 @@ import (
 	"teal/deployer/timing"
 )
 
-// followGrace is how long the last output of a container that has ended may take.
-const followGrace = 2 * time.Second
-
 // once runs the container on the first host.
 func (p *hostPlatform) once(ctx context.Context, w work, c PlannedContainer, out io.Writer) (exitCode int, err error) {
 	hosts := p.used()
@@ -59,7 +56,7 @@ func waitFollowing(ctx context.Context, h host, id string, out io.Writer) (int, 
 	var wait sync.WaitGroup
 	wait.Go(func() { _ = h.Follow(following, id, -1, out) }) // what is shown is a convenience
 	code, err := h.Wait(ctx, id)
-	timer := time.AfterFunc(followGrace, stop)
+	timer := time.AfterFunc(timing.LastOutput, stop)
 	wait.Wait()
 	timer.Stop()
 	stop()
@@ -70,7 +67,7 @@ func waitFollowing(ctx context.Context, h host, id string, out io.Writer) (int, 
 }
 
 func removeOnce(ctx context.Context, h host, id string, c PlannedContainer) error {
-	ctx, done := timing.Bounded(ctx, c.StopGrace+cleanupTimeout)
+	ctx, done := timing.Bounded(ctx, c.StopGrace+timing.Cleanup)
 	defer done()
 	if err := h.Stop(ctx, id, c.StopGrace); err != nil {
 		return fmt.Errorf("stop %s: %w", c.Name, err)

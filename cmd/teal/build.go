@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"teal/catalog"
-	"teal/deployer"
+	"teal/deployer/images"
 	"teal/deployer/revision"
 	"teal/deployer/servicefile"
 	"teal/docker"
@@ -97,8 +97,8 @@ func (m *making) load(cmd *cobra.Command) error {
 
 // plan is what the service file builds; where it can't be, the file is to blame.
 func (m *making) plan() ([]catalog.BuildSpec, error) {
-	plan := deployer.BuildPlan(m.spec, m.version, time.Now())
-	if err := deployer.CheckBuilds(plan); err != nil {
+	plan := images.Plan(m.spec, m.version, time.Now())
+	if err := images.Check(plan); err != nil {
 		return nil, usageError{fmt.Errorf("%s: %w", m.file, err)}
 	}
 	return plan, nil
@@ -122,8 +122,8 @@ func (m *making) progress(cmd *cobra.Command) io.Writer {
 	return cmd.OutOrStdout()
 }
 
-func (m *making) build(ctx context.Context, b deployer.Builder, plan []catalog.BuildSpec, push bool, report *imageReport, out io.Writer) error {
-	if err := deployer.BuildImages(ctx, b, plan, out); err != nil || !push {
+func (m *making) build(ctx context.Context, b images.Builder, plan []catalog.BuildSpec, push bool, report *imageReport, out io.Writer) error {
+	if err := images.Build(ctx, b, plan, out); err != nil || !push {
 		return err
 	}
 	return m.push(ctx, b, report, out)

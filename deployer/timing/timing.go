@@ -6,6 +6,15 @@ import (
 	"time"
 )
 
+// Limits that several rooms keep to.
+const (
+	// Cleanup bounds putting things back after a failure, beyond what containers may
+	// take to end.
+	Cleanup = 2 * time.Minute
+	// LastOutput is how long the last output of a container that has ended may take.
+	LastOutput = 2 * time.Second
+)
+
 // Sleep waits for a time; the error is why ctx ended before.
 func Sleep(ctx context.Context, pause time.Duration) error {
 	timer := time.NewTimer(pause)

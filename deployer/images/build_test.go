@@ -1,4 +1,4 @@
-package deployer_test
+package images_test
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
-	"teal/deployer"
+	"teal/deployer/images"
 	"teal/deployer/revision"
 	"teal/deployer/servicefile"
 )
@@ -41,7 +41,7 @@ var (
 	}
 )
 
-func TestBuildPlan(t *testing.T) {
+func TestPlan(t *testing.T) {
 	require.Equal(t, []catalog.BuildSpec{
 		{
 			Context: "/src/worker", Tags: []string{"registry.example/worker:1"},
@@ -60,36 +60,36 @@ func TestBuildPlan(t *testing.T) {
 				"org.opencontainers.image.created": "2026-03-01T10:00:00Z",
 			},
 		},
-	}, deployer.BuildPlan(shop(), version, builtAt))
+	}, images.Plan(shop(), version, builtAt))
 }
 
-func TestBuildPlanOfADirtyTreeSaysSo(t *testing.T) {
+func TestPlanOfADirtyTreeSaysSo(t *testing.T) {
 	v := version
 	v.Dirty = true
-	labels := deployer.BuildPlan(shop(), v, builtAt)[0].Labels
+	labels := images.Plan(shop(), v, builtAt)[0].Labels
 	require.Equal(t, version.Revision+"-dirty", labels["org.opencontainers.image.revision"])
 	require.Equal(t, "2026-04-02T08:00:00Z", labels["org.opencontainers.image.created"])
 }
 
-func TestBuildPlanOutsideGit(t *testing.T) {
+func TestPlanOutsideGit(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"org.opencontainers.image.title": "shop", "org.opencontainers.image.source": "https://docs.example/shop",
 		"org.opencontainers.image.created": "2026-04-02T08:00:00Z",
-	}, deployer.BuildPlan(shop(), revision.Version{}, builtAt)[1].Labels)
+	}, images.Plan(shop(), revision.Version{}, builtAt)[1].Labels)
 }
 
-func TestBuildPlanBuildsASharedImageOnce(t *testing.T) {
+func TestPlanBuildsASharedImageOnce(t *testing.T) {
 	spec := shop()
 	spec.Parts[1].Image = spec.Parts[2].Image
-	require.Len(t, deployer.BuildPlan(spec, version, builtAt), 2, "they are built differently")
-	require.ErrorContains(t, deployer.CheckBuilds(deployer.BuildPlan(spec, version, builtAt)), "give each part an image name of its own")
+	require.Len(t, images.Plan(spec, version, builtAt), 2, "they are built differently")
+	require.ErrorContains(t, images.Check(images.Plan(spec, version, builtAt)), "give each part an image name of its own")
 
 	same := *spec.Parts[2].Build
 	spec.Parts[1].Build = &same
-	require.Len(t, deployer.BuildPlan(spec, version, builtAt), 1)
+	require.Len(t, images.Plan(spec, version, builtAt), 1)
 	same.Args = map[string]string{"MODE": "try"}
-	require.Len(t, deployer.BuildPlan(spec, version, builtAt), 2, "with other arguments it is another image")
-	require.Equal(t, []string{"registry.example/shop:1"}, deployer.BuiltImages(spec))
+	require.Len(t, images.Plan(spec, version, builtAt), 2, "with other arguments it is another image")
+	require.Equal(t, []string{"registry.example/shop:1"}, images.Built(spec))
 }
 
 // builder notes what it is asked for; what is broken fails.
@@ -116,43 +116,43 @@ func (b *builder) do(what string, out io.Writer) error {
 	return nil
 }
 
-func TestBuildImages(t *testing.T) {
+func TestBuild(t *testing.T) {
 	b, out := &builder{}, &bytes.Buffer{}
-	require.NoError(t, deployer.BuildImages(t.Context(), b, deployer.BuildPlan(shop(), version, builtAt), out))
+	require.NoError(t, images.Build(t.Context(), b, images.Plan(shop(), version, builtAt), out))
 	require.Equal(t, []string{"build registry.example/worker:1", "build registry.example/shop:1"}, b.did)
 	require.Equal(t, strings.Join(b.did, "\n")+"\n", out.String())
 
 	b = &builder{broken: "build registry.example/worker:1"}
-	require.ErrorContains(t, deployer.BuildImages(t.Context(), b, deployer.BuildPlan(shop(), version, builtAt), io.Discard), "has failed")
+	require.ErrorContains(t, images.Build(t.Context(), b, images.Plan(shop(), version, builtAt), io.Discard), "has failed")
 	require.Len(t, b.did, 1)
 }
 
-func TestBuildImagesRefusesABadNameBeforeItBegins(t *testing.T) {
+func TestBuildRefusesABadNameBeforeItBegins(t *testing.T) {
 	spec, b := shop(), &builder{}
 	spec.Parts[2].Image = "registry.example/shop@sha256:" + strings.Repeat("a", 64)
-	err := deployer.BuildImages(t.Context(), b, deployer.BuildPlan(spec, version, builtAt), io.Discard)
+	err := images.Build(t.Context(), b, images.Plan(spec, version, builtAt), io.Discard)
 	require.ErrorContains(t, err, "name it by a tag")
 	spec.Parts[2].Image = "registry.example/shop:"
-	err = deployer.BuildImages(t.Context(), b, deployer.BuildPlan(spec, version, builtAt), io.Discard)
+	err = images.Build(t.Context(), b, images.Plan(spec, version, builtAt), io.Discard)
 	require.ErrorContains(t, err, "see that all variables in it are set")
 	require.Empty(t, b.did)
 }
 
-func TestPushImages(t *testing.T) {
+func TestPush(t *testing.T) {
 	spec, b := shop(), &builder{}
 	copied := spec.Parts[2]
 	copied.Name = "cron"
 	spec.Parts = append(spec.Parts, copied)
-	pinned, err := deployer.PushImages(t.Context(), b, spec, io.Discard)
+	pinned, err := images.Push(t.Context(), b, spec, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, []string{"push registry.example/worker:1", "push registry.example/shop:1"}, b.did)
 	require.Equal(t, map[string]string{
 		"worker": "registry.example/worker@sha256:1", "web": "registry.example/shop@sha256:1", "cron": "registry.example/shop@sha256:1",
 	}, pinned)
 
-	_, err = deployer.PushImages(t.Context(), &builder{broken: "push registry.example/shop:1"}, spec, io.Discard)
+	_, err = images.Push(t.Context(), &builder{broken: "push registry.example/shop:1"}, spec, io.Discard)
 	require.ErrorContains(t, err, "has failed")
 	spec.Parts[1].Image = "worker:1"
-	_, err = deployer.PushImages(t.Context(), b, spec, io.Discard)
+	_, err = images.Push(t.Context(), b, spec, io.Discard)
 	require.ErrorContains(t, err, "write it like registry.example:5000/worker:1")
 }

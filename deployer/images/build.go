@@ -1,4 +1,7 @@
-package deployer
+// Package images makes a service's images, apart from any deployment: it builds
+// them with labels that tell where they are from, tries one by itself, and pushes
+// them. What does it is behind Builder and Host; a Docker engine is both.
+package images
 
 import (
 	"cmp"
@@ -35,11 +38,11 @@ const (
 	labelTitle    = "org.opencontainers.image.title"
 )
 
-// BuildPlan is what has to be built for a service, in the order of its parts;
+// Plan is what has to be built for a service, in the order of its parts;
 // parts that share a build and its image are built once. It is pure. The images
 // of a clean checkout are as old as its commit, so that the same commit makes the
 // same labels; others are as old as now.
-func BuildPlan(spec *servicefile.Spec, v revision.Version, now time.Time) []catalog.BuildSpec {
+func Plan(spec *servicefile.Spec, v revision.Version, now time.Time) []catalog.BuildSpec {
 	var plan []catalog.BuildSpec
 	var planned []servicefile.Part
 	for _, part := range spec.Parts {
@@ -79,9 +82,9 @@ func imageLabels(spec *servicefile.Spec, part servicefile.Part, v revision.Versi
 	return labels
 }
 
-// BuildImages builds what is planned, one after the other.
-func BuildImages(ctx context.Context, b Builder, plan []catalog.BuildSpec, out io.Writer) error {
-	if err := CheckBuilds(plan); err != nil {
+// Build builds what is planned, one after the other.
+func Build(ctx context.Context, b Builder, plan []catalog.BuildSpec, out io.Writer) error {
+	if err := Check(plan); err != nil {
 		return err
 	}
 	for _, spec := range plan {
@@ -92,9 +95,9 @@ func BuildImages(ctx context.Context, b Builder, plan []catalog.BuildSpec, out i
 	return nil
 }
 
-// CheckBuilds is why a plan can't be built: an image can't be two, its name must be
+// Check is why a plan can't be built: an image can't be two, its name must be
 // one, and its digest is not known before.
-func CheckBuilds(plan []catalog.BuildSpec) error {
+func Check(plan []catalog.BuildSpec) error {
 	seen := map[string]string{} // context by image
 	for _, spec := range plan {
 		for _, tag := range spec.Tags {

@@ -1,4 +1,4 @@
-package deployer
+package images
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"teal/deployer/servicefile"
 )
 
-// BuiltImages are the images that the service file builds, each once, in the
+// Built are the images that the service file builds, each once, in the
 // order of their parts. It is pure.
-func BuiltImages(spec *servicefile.Spec) []string {
+func Built(spec *servicefile.Spec) []string {
 	var images []string
 	seen := map[string]bool{}
 	for _, part := range spec.Parts {
@@ -23,11 +23,11 @@ func BuiltImages(spec *servicefile.Spec) []string {
 	return images
 }
 
-// PushImages sends what was built to the registries and answers it pinned,
+// Push sends what was built to the registries and answers it pinned,
 // "registry:5000/shop@sha256:…", by part.
-func PushImages(ctx context.Context, b Builder, spec *servicefile.Spec, out io.Writer) (map[string]string, error) {
+func Push(ctx context.Context, b Builder, spec *servicefile.Spec, out io.Writer) (map[string]string, error) {
 	byImage := map[string]string{}
-	for _, image := range BuiltImages(spec) {
+	for _, image := range Built(spec) {
 		if !strings.Contains(image, "/") { // it would be one of Docker's own
 			return nil, fmt.Errorf("image %s names no registry to push it to; write it like registry.example:5000/%s", image, image)
 		}

@@ -1,4 +1,4 @@
-package deployer_test
+package images_test
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
-	"teal/deployer"
+	"teal/deployer/images"
 	"teal/deployer/servicefile"
 )
 
@@ -134,7 +134,7 @@ func TestSelfTestRunsTheImageByItself(t *testing.T) {
 		b, out := newBench("one\ntwo\n", 0), &bytes.Buffer{}
 		var spec catalog.ContainerSpec
 		b.created = func() {}
-		require.NoError(t, deployer.RunSelfTest(t.Context(), watching{b, &spec}, tested(), out))
+		require.NoError(t, images.SelfTest(t.Context(), watching{b, &spec}, tested(), out))
 		require.Equal(t, "one\ntwo\n", out.String())
 		require.Equal(t, []string{"list", "pull registry.example/shop:1", "create", "start", "stop c0", "remove c0"}, b.did)
 		require.Regexp(t, "^shop-self-test-[a-z0-9]{8}$", spec.Name)
@@ -161,16 +161,16 @@ func TestSelfTestOfAnotherPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, spec := newBench("", 0), tested()
 		spec.SelfTest.Part = "worker"
-		require.NoError(t, deployer.RunSelfTest(t.Context(), b, spec, io.Discard))
+		require.NoError(t, images.SelfTest(t.Context(), b, spec, io.Discard))
 		require.Contains(t, b.did, "pull registry.example/worker:1")
 		spec.SelfTest.Part = "moon"
-		require.ErrorContains(t, deployer.RunSelfTest(t.Context(), b, spec, io.Discard), "part moon, which /src/compose.yaml does not have")
+		require.ErrorContains(t, images.SelfTest(t.Context(), b, spec, io.Discard), "part moon, which /src/compose.yaml does not have")
 	})
 }
 
 func TestNoSelfTestIsFine(t *testing.T) {
 	b := newBench("", 1)
-	require.NoError(t, deployer.RunSelfTest(t.Context(), b, shop(), io.Discard))
+	require.NoError(t, images.SelfTest(t.Context(), b, shop(), io.Discard))
 	require.Empty(t, b.did)
 }
 
@@ -192,7 +192,7 @@ func TestSelfTestFails(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench("one\ntwo\n", 0)
 				c.prepare(b)
-				require.ErrorContains(t, deployer.RunSelfTest(t.Context(), b, tested(), io.Discard), c.says)
+				require.ErrorContains(t, images.SelfTest(t.Context(), b, tested(), io.Discard), c.says)
 				if b.broken != "remove c0" && b.broken != "stop c0" {
 					require.Empty(t, b.specs, "nothing is left")
 				}
@@ -211,7 +211,7 @@ func TestSelfTestThatIsInterruptedLeavesNothing(t *testing.T) {
 				b := newBench("", 0)
 				ctx, stop := context.WithCancel(t.Context())
 				c(b, stop)
-				require.ErrorIs(t, deployer.RunSelfTest(ctx, b, tested(), io.Discard), context.Canceled)
+				require.ErrorIs(t, images.SelfTest(ctx, b, tested(), io.Discard), context.Canceled)
 				require.Contains(t, b.did, "remove c0")
 				require.Empty(t, b.specs)
 			})
@@ -232,7 +232,7 @@ func TestSelfTestSweepsWhatAKilledOneLeft(t *testing.T) {
 			{ID: "other", Labels: other, Created: long},
 			{ID: "task", Labels: task, Created: long},
 		}
-		require.NoError(t, deployer.RunSelfTest(t.Context(), b, tested(), io.Discard))
+		require.NoError(t, images.SelfTest(t.Context(), b, tested(), io.Discard))
 		var left []string
 		for _, c := range b.old {
 			left = append(left, c.ID)

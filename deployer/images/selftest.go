@@ -1,4 +1,4 @@
-package deployer
+package images
 
 import (
 	"cmp"
@@ -18,9 +18,9 @@ import (
 	"teal/deployer/timing"
 )
 
-// SelfTestHost is where an image is tried by itself; a Docker engine is one. Its
-// methods are those of Host.
-type SelfTestHost interface {
+// Host is where an image is tried by itself; a Docker engine is one. Its methods
+// are those of the host that a deployment runs on.
+type Host interface {
 	Name() string
 	Pull(ctx context.Context, image string) (digest string, err error)
 	Create(ctx context.Context, spec catalog.ContainerSpec) (id string, err error)
@@ -40,13 +40,13 @@ const (
 	selfTestSlack = 10 * time.Minute
 )
 
-// RunSelfTest runs the service file's self-test in a container that has the
+// SelfTest runs the service file's self-test in a container that has the
 // built image and nothing else: no network, no variables, no volumes. Its output
 // goes to out. The error is nil when it ends with 0. The container is removed,
 // however it ends; one that a killed Teal has left is removed by the next test.
 // A file without a self-test is fine.
-func RunSelfTest(ctx context.Context, h SelfTestHost, spec *servicefile.Spec, out io.Writer) error {
-	image, err := SelfTestImage(spec)
+func SelfTest(ctx context.Context, h Host, spec *servicefile.Spec, out io.Writer) error {
+	image, err := SelfTested(spec)
 	if err != nil || image == "" {
 		return err
 	}
@@ -75,9 +75,9 @@ func RunSelfTest(ctx context.Context, h SelfTestHost, spec *servicefile.Spec, ou
 	return nil
 }
 
-// SelfTestImage is the image that the self-test tries; empty where the file has no
+// SelfTested is the image that the self-test tries; empty where the file has no
 // self-test. It is pure.
-func SelfTestImage(spec *servicefile.Spec) (string, error) {
+func SelfTested(spec *servicefile.Spec) (string, error) {
 	if spec.SelfTest == nil {
 		return "", nil
 	}
@@ -110,7 +110,7 @@ func selfTestLabels(spec *servicefile.Spec) map[string]string {
 }
 
 // sweepSelfTests removes the containers of tests that began before a time.
-func sweepSelfTests(ctx context.Context, h SelfTestHost, spec *servicefile.Spec, before time.Time) error {
+func sweepSelfTests(ctx context.Context, h Host, spec *servicefile.Spec, before time.Time) error {
 	old, err := h.List(ctx, selfTestLabels(spec))
 	if err != nil {
 		return fmt.Errorf("look for self-tests on host %s: %w", h.Name(), err)
@@ -128,8 +128,8 @@ func sweepSelfTests(ctx context.Context, h SelfTestHost, spec *servicefile.Spec,
 
 // runAlone runs a container to its end and removes it. Creating it is not broken
 // off, as there might be a container then that nobody knows of.
-func runAlone(ctx context.Context, h SelfTestHost, c catalog.ContainerSpec, out io.Writer) (code int, err error) {
-	creating, created := timing.Bounded(ctx, cleanupTimeout)
+func runAlone(ctx context.Context, h Host, c catalog.ContainerSpec, out io.Writer) (code int, err error) {
+	creating, created := timing.Bounded(ctx, timing.Cleanup)
 	id, err := h.Create(creating, c)
 	created()
 	if err != nil {
@@ -144,7 +144,7 @@ func runAlone(ctx context.Context, h SelfTestHost, c catalog.ContainerSpec, out 
 	var wait sync.WaitGroup
 	wait.Go(func() { _ = h.Follow(following, id, -1, out) }) // its exit code decides, whatever is shown
 	code, err = h.Wait(ctx, id)
-	timer := time.AfterFunc(followGrace, stop)
+	timer := time.AfterFunc(timing.LastOutput, stop)
 	wait.Wait()
 	timer.Stop()
 	return code, err
@@ -162,8 +162,8 @@ func leftover(err error) error {
 }
 
 // removeAlone kills and removes a container, also when ctx has ended.
-func removeAlone(ctx context.Context, h SelfTestHost, id, name string) error {
-	ctx, done := timing.Bounded(ctx, cleanupTimeout)
+func removeAlone(ctx context.Context, h Host, id, name string) error {
+	ctx, done := timing.Bounded(ctx, timing.Cleanup)
 	defer done()
 	err := h.Stop(ctx, id, 0)
 	if err == nil {
