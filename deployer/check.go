@@ -9,14 +9,16 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 	"teal/deployer/timing"
+	"teal/deployer/work"
 )
 
 // reading is what one look at Consul says of a release in its target.
 type reading struct {
 	passing []catalog.Instance
 	others  []catalog.Instance // of the same release, but not passing
-	ailing  []placed           // linked containers whose HEALTHCHECK says that they are unhealthy
+	ailing  []work.Placed      // linked containers whose HEALTHCHECK says that they are unhealthy
 }
 
 // read picks the instances of a release in a target. It is pure. Where mine is
@@ -56,7 +58,7 @@ func (n reading) complete(want int) bool {
 func (n reading) words(want int, release string) string {
 	text := fmt.Sprintf("%d of %d instances of release %s pass their checks", len(n.passing), want, release)
 	for _, c := range n.ailing {
-		text += fmt.Sprintf("; %s on %s is %s", c.Name, c.place, c.Health)
+		text += fmt.Sprintf("; %s on %s is %s", c.Name, c.Place, c.Health)
 	}
 	return text
 }
@@ -64,11 +66,13 @@ func (n reading) words(want int, release string) string {
 // unhealthy are the linked containers that run and say that they are not well; what
 // is still starting may take as long as its HEALTHCHECK says. Those that take
 // requests are told by their instances. It is pure.
-func unhealthy(there []placed) []placed {
-	all := slices.DeleteFunc(slices.Clone(there), func(c placed) bool {
-		return isRegistered(c.Container) || !c.Running || c.Health != sick
+func unhealthy(there []work.Placed) []work.Placed {
+	all := slices.DeleteFunc(slices.Clone(there), func(c work.Placed) bool {
+		return plan.IsRegistered(c.Container) || !c.Running || c.Health != sick
 	})
-	slices.SortFunc(all, func(a, b placed) int { return slices.Compare([]string{a.place, a.Name}, []string{b.place, b.Name}) })
+	slices.SortFunc(all, func(a, b work.Placed) int {
+		return slices.Compare([]string{a.Place, a.Name}, []string{b.Place, b.Name})
+	})
 	return all
 }
 
@@ -141,7 +145,7 @@ func (r *run) tooLate(now reading, want int) error {
 func (r *run) look(ctx context.Context) (reading, error) {
 	r.trouble = nil
 	there, err := r.platform.containers(ctx, r.work())
-	if errors.Is(err, errBroken) {
+	if errors.Is(err, work.ErrBroken) {
 		return reading{}, err
 	}
 	if err != nil {

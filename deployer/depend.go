@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 	"teal/deployer/servicefile"
+	"teal/deployer/work"
 )
 
 // dependent is a part that comes after others.
@@ -18,8 +20,8 @@ type dependent struct {
 }
 
 // awaitPlanned is awaitDependencies for what is planned on a host.
-func (p *hostPlatform) awaitPlanned(ctx context.Context, w work, h host, c PlannedContainer) error {
-	return p.awaitDependencies(ctx, dependent{c.Part, c.After, w.spec.Timeout}, func(ctx context.Context) ([]catalog.Container, error) {
+func (p *hostPlatform) awaitPlanned(ctx context.Context, w work.Order, h host, c plan.Container) error {
+	return p.awaitDependencies(ctx, dependent{c.Part, c.After, w.Spec.Timeout}, func(ctx context.Context) ([]catalog.Container, error) {
 		return p.mineOrShared(ctx, w, h)
 	})
 }
@@ -58,15 +60,15 @@ func mine(ctx context.Context, h Host, record catalog.Deployment) ([]catalog.Con
 	if err != nil {
 		return nil, fmt.Errorf("list the containers of deployment %s: %w", record.ID, err)
 	}
-	return slices.DeleteFunc(cs, isTask), nil
+	return slices.DeleteFunc(cs, plan.IsTask), nil
 }
 
-func (p *hostPlatform) mineOrShared(ctx context.Context, w work, h host) ([]catalog.Container, error) {
-	cs, err := mine(ctx, h, w.record)
-	if err != nil || len(w.plan.Shared) == 0 {
+func (p *hostPlatform) mineOrShared(ctx context.Context, w work.Order, h host) ([]catalog.Container, error) {
+	cs, err := mine(ctx, h, w.Record)
+	if err != nil || len(w.Plan.Shared) == 0 {
 		return cs, err
 	}
-	shared, err := h.List(ctx, w.plan.SharedLabels)
+	shared, err := h.List(ctx, w.Plan.SharedLabels)
 	if err != nil {
 		return nil, fmt.Errorf("list the shared parts: %w", err)
 	}

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 	"teal/deployer/servicefile"
+	"teal/deployer/work"
 )
 
 // Request is what to deploy where.
@@ -39,7 +41,7 @@ type run struct {
 	env      servicefile.Environment
 	request  Request
 	platform platform
-	plan     HostPlan
+	plan     plan.Plan
 	record   catalog.Deployment
 	lock     held
 
@@ -106,13 +108,13 @@ func (d *Deployer) newRecord(req Request, r *run) catalog.Deployment {
 }
 
 // work is what the run wants of its platform, as it is recorded now.
-func (r *run) work() work {
-	return work{
-		spec: r.spec, env: r.env, plan: r.plan, record: r.record, later: r.later,
-		step: func(place, container, format string, args ...any) {
+func (r *run) work() work.Order {
+	return work.Order{
+		Spec: r.spec, Env: r.env, Plan: r.plan, Record: r.record, Later: r.later,
+		Step: func(place, container, format string, args ...any) {
 			r.say(Event{Kind: Step, Host: place, Container: container, Text: fmt.Sprintf(format, args...)})
 		},
-		note: r.note,
+		Note: r.note,
 	}
 }
 
@@ -210,11 +212,11 @@ func (r *run) missingFiles() error {
 
 // decide plans what shall run, and records it.
 func (r *run) decide() {
-	r.plan = PlanHost(r.spec, r.env, Placement{
+	r.plan = plan.Of(r.spec, r.env, plan.Placement{
 		Target: r.record.Target, Release: r.record.Release, Revision: r.record.Revision,
 		Deployment: r.record.ID, Images: r.record.Images,
 	})
-	r.record.Containers = r.plan.recorded(r.env)
+	r.record.Containers = r.plan.Recorded(r.env)
 	r.record.Hosts, r.record.Missed = r.platform.places()
 }
 
@@ -296,7 +298,7 @@ func (r *run) heading(state catalog.DeploymentState) string {
 	return string(state)
 }
 
-func (r *run) step(format string, args ...any) { r.work().step("", "", format, args...) }
+func (r *run) step(format string, args ...any) { r.work().Step("", "", format, args...) }
 
 // say tells something of this deployment.
 func (r *run) say(e Event) {

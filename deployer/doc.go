@@ -3,9 +3,8 @@
 // checks, flips the alias, and lets the old colour drain. It also goes back, and
 // tells how things stand.
 //
-// What should be is decided by pure functions (PlanHost, the arrangement of
-// leftovers); the Deployer makes it so through the ports in
-// port.go. Every step is recorded in the deployment's record before it is taken,
+// What should be is decided by pure functions (plan.Of, the arrangement of leftovers);
+// the Deployer makes it so through the ports in port.go. Every step is recorded in the deployment's record before it is taken,
 // so that a deployer may die anywhere: the next run on that service and
 // environment finishes or reverts what it finds.
 package deployer

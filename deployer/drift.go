@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 )
 
 // Drift is a container that is not as the deployment that brought its target's
@@ -83,7 +84,7 @@ func driftOfShared(environment string, seen []sighting) []Drift {
 	var all []Drift
 	for _, one := range seen {
 		for _, c := range one.Shared {
-			if hasFailed(c) {
+			if plan.HasFailed(c) {
 				all = append(all, Drift{Target: catalog.Target{Environment: environment}, Host: one.Endpoint, Container: c.Name, Kind: Stopped})
 			}
 		}
@@ -142,7 +143,7 @@ func driftOn(record catalog.Deployment, t catalog.Target, live bool, seen sighti
 			add(want.Name, Missing)
 		case there[n].Labels[catalog.LabelSpec] != want.Spec:
 			add(want.Name, OtherSpec)
-		case live && hasFailed(there[n]):
+		case live && plan.HasFailed(there[n]):
 			add(want.Name, Stopped)
 		}
 	}

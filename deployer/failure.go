@@ -7,6 +7,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer/printable"
+	"teal/deployer/work"
 )
 
 // Failure is a deployment or rollback that did not come through, with what a
@@ -19,21 +20,13 @@ type Failure struct {
 	// BeforeFlip tells that the alias was not touched: who was live still is.
 	BeforeFlip bool
 	Reason     string // a sentence
-	Logs       []ContainerLog
+	Logs       []work.ContainerLog
 	Checks     []FailedCheck
 	// Unregistered are containers whose instances never came.
 	Unregistered []Unregistered
 	// Leftover is why not everything could be put back; nil when all was.
 	Leftover error
 	Err      error // what happened; wraps catalog's errors where one applies
-}
-
-// ContainerLog is the last thing a container said.
-type ContainerLog struct {
-	Host      string
-	Container string
-	State     string // "running", "exited with 1"
-	Lines     string
 }
 
 // FailedCheck is a check that did not pass.
@@ -67,7 +60,7 @@ func (f *Failure) Details() string {
 		all = append(all, printable.Text(u.String()))
 	}
 	for _, l := range f.Logs {
-		all = append(all, l.paragraph())
+		all = append(all, logParagraph(l))
 	}
 	if f.Leftover != nil {
 		all = append(all, "not everything could be put back:"+aside(f.Leftover.Error()))
@@ -80,7 +73,7 @@ func (c FailedCheck) paragraph() string {
 	return printable.Text(heading) + aside(c.Output)
 }
 
-func (l ContainerLog) paragraph() string {
+func logParagraph(l work.ContainerLog) string {
 	return printable.Text(fmt.Sprintf("%s on %s %s, and last wrote:", l.Container, l.Host, l.State)) + aside(l.Lines)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer/servicefile"
+	"teal/deployer/work"
 )
 
 // RollbackRequest is where to go back to.
@@ -183,27 +184,27 @@ func (r *run) find(ctx context.Context, force bool) error {
 }
 
 // take makes what was found the run's own.
-func (r *run) take(ctx context.Context, found recalled, force bool) error {
+func (r *run) take(ctx context.Context, found work.Recalled, force bool) error {
 	all, err := r.opt.Store.Deployments(ctx, r.record.Service, r.env.Name)
 	if err != nil {
 		return fmt.Errorf("read the deployments of %s: %w", r.record.Service, err)
 	}
-	if names := irreversibleSince(all, found.source); len(names) > 0 && !force {
+	if names := irreversibleSince(all, found.Source); len(names) > 0 && !force {
 		return fmt.Errorf("what %s did since can't be taken back, so nobody knows whether release %s can live with it; to go back all the same, use --force", strings.Join(names, " and "), r.record.Release)
 	}
-	r.spec, r.plan = found.spec, found.plan
-	r.env.Replicas, r.env.Weights = found.replicas, found.weights
+	r.spec, r.plan = found.Spec, found.Plan
+	r.env.Replicas, r.env.Weights = found.Replicas, found.Weights
 	r.env.Hosts, _ = r.platform.places()
-	r.record.RolledBackTo, r.record.Revision, r.record.Images = found.source, found.revision, found.images()
+	r.record.RolledBackTo, r.record.Revision, r.record.Images = found.Source, found.Revision, found.Images()
 	r.record.Keep = keepOf(all)
-	if n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == found.source }); n >= 0 {
+	if n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == found.Source }); n >= 0 {
 		source := all[n]
 		r.record.Spec, r.record.Committed, r.record.Notify = source.Spec, source.Committed, source.Notify
 		if len(source.Images) > 0 {
 			r.record.Images = source.Images
 		}
 	}
-	r.record.Containers = r.plan.recorded(r.env)
+	r.record.Containers = r.plan.Recorded(r.env)
 	r.record.Hosts, r.record.Missed = r.platform.places()
 	return nil
 }

@@ -9,23 +9,25 @@ import (
 	"sync"
 
 	"teal/catalog"
+	"teal/deployer/plan"
+	"teal/deployer/work"
 )
 
 // containers looks at all hosts at once that the work was begun on.
-func (p *hostPlatform) containers(ctx context.Context, w work) ([]placed, error) {
+func (p *hostPlatform) containers(ctx context.Context, w work.Order) ([]work.Placed, error) {
 	var mu sync.Mutex
-	var all []placed
+	var all []work.Placed
 	hosts := p.used()
-	hosts = hosts[:max(0, len(hosts)-w.later/max(1, w.env.Replicas))]
+	hosts = hosts[:max(0, len(hosts)-w.Later/max(1, w.Env.Replicas))]
 	err := p.onAll(ctx, w, hosts, func(ctx context.Context, h host) error {
-		cs, err := mine(ctx, h, w.record)
+		cs, err := mine(ctx, h, w.Record)
 		if err == nil {
-			err = intact(h, cs, len(w.plan.Containers))
+			err = intact(h, cs, len(w.Plan.Containers))
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		for _, c := range cs {
-			all = append(all, placed{c, h.Name()})
+			all = append(all, work.Placed{Container: c, Place: h.Name()})
 		}
 		return err
 	})
@@ -35,33 +37,28 @@ func (p *hostPlatform) containers(ctx context.Context, w work) ([]placed, error)
 // intact is what is wrong with a host's containers that no waiting cures.
 func intact(h host, there []catalog.Container, planned int) error {
 	for _, c := range there {
-		if hasFailed(c) {
-			return fmt.Errorf("%s exited with %d before the flip: %w", c.Name, c.ExitCode, errBroken)
+		if plan.HasFailed(c) {
+			return fmt.Errorf("%s exited with %d before the flip: %w", c.Name, c.ExitCode, work.ErrBroken)
 		}
 	}
 	if len(there) < planned {
-		return fmt.Errorf("there are %d of the %d containers that were started; somebody else removed one: %w", len(there), planned, errBroken)
+		return fmt.Errorf("there are %d of the %d containers that were started; somebody else removed one: %w", len(there), planned, work.ErrBroken)
 	}
 	return nil
 }
 
-// hasFailed tells whether a started container has ended that should run on.
-func hasFailed(c catalog.Container) bool {
-	return !c.Running && (c.ExitCode != 0 || c.Labels[catalog.LabelOnce] != "true")
-}
-
 // logs asks every host that answers.
-func (p *hostPlatform) logs(ctx context.Context, w work) []ContainerLog {
+func (p *hostPlatform) logs(ctx context.Context, w work.Order) []work.ContainerLog {
 	hosts := p.used()
-	found := make([][]ContainerLog, len(hosts))
+	found := make([][]work.ContainerLog, len(hosts))
 	var wait sync.WaitGroup
 	for n, h := range hosts {
 		wait.Go(func() {
-			cs, err := mine(ctx, h, w.record)
+			cs, err := mine(ctx, h, w.Record)
 			if err != nil {
 				return // its absence is not what the deployment failed of
 			}
-			for _, c := range suspects(cs, w.spec.Routed) {
+			for _, c := range suspects(cs, w.Spec.Routed) {
 				found[n] = append(found[n], containerLog(ctx, h, c))
 			}
 		})
@@ -78,7 +75,7 @@ func suspects(there []catalog.Container, routed string) []catalog.Container {
 		if c.Started.IsZero() {
 			continue // what it waits for was not there
 		}
-		if hasFailed(c) {
+		if plan.HasFailed(c) {
 			exited = append(exited, c)
 		} else if isAiling(c) || c.Labels[catalog.LabelPart] == routed {
 			running = append(running, c)
@@ -103,8 +100,8 @@ func isAiling(c catalog.Container) bool {
 	return c.Running && c.Health != "" && c.Health != healthy
 }
 
-func containerLog(ctx context.Context, h host, c catalog.Container) ContainerLog {
-	log := ContainerLog{Host: h.Name(), Container: c.Name, State: "is running"}
+func containerLog(ctx context.Context, h host, c catalog.Container) work.ContainerLog {
+	log := work.ContainerLog{Host: h.Name(), Container: c.Name, State: "is running"}
 	switch {
 	case !c.Running:
 		log.State = fmt.Sprintf("exited with %d", c.ExitCode)

@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 	"teal/deployer/timing"
+	"teal/deployer/work"
 )
 
 // once runs the container on the first host.
-func (p *hostPlatform) once(ctx context.Context, w work, c PlannedContainer, out io.Writer) (exitCode int, err error) {
+func (p *hostPlatform) once(ctx context.Context, w work.Order, c plan.Container, out io.Writer) (exitCode int, err error) {
 	hosts := p.used()
 	if len(hosts) == 0 {
 		return 0, errors.New("there is no host to run it on")
@@ -32,12 +34,12 @@ func (p *hostPlatform) once(ctx context.Context, w work, c PlannedContainer, out
 	if err != nil {
 		return 0, fmt.Errorf("host %s: %w", h.Name(), err)
 	}
-	w.step(h.Name(), c.Name, "started")
+	w.Step(h.Name(), c.Name, "started")
 	return waitFollowing(ctx, h, id, out)
 }
 
 // removeLeft removes what a dead deployer left of the same.
-func removeLeft(ctx context.Context, h host, c PlannedContainer) error {
+func removeLeft(ctx context.Context, h host, c plan.Container) error {
 	there, err := h.List(ctx, map[string]string{catalog.LabelService: c.Labels[catalog.LabelService], catalog.LabelTask: c.Labels[catalog.LabelTask]})
 	if err != nil {
 		return fmt.Errorf("look for an earlier %s: %w", c.Name, err)
@@ -66,7 +68,7 @@ func waitFollowing(ctx context.Context, h host, id string, out io.Writer) (int, 
 	return code, nil
 }
 
-func removeOnce(ctx context.Context, h host, id string, c PlannedContainer) error {
+func removeOnce(ctx context.Context, h host, id string, c plan.Container) error {
 	ctx, done := timing.Bounded(ctx, c.StopGrace+timing.Cleanup)
 	defer done()
 	if err := h.Stop(ctx, id, c.StopGrace); err != nil {

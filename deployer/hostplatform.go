@@ -11,10 +11,8 @@ import (
 
 	"teal/catalog"
 	"teal/deployer/servicefile"
+	"teal/deployer/work"
 )
-
-// errBroken: what was started has ended or is gone; waiting does not mend it.
-var errBroken = errors.New("the new containers do not run on")
 
 // hostPlatform is a number of hosts, all of which run the same. It is safe for
 // concurrent use.
@@ -144,11 +142,11 @@ func (p *hostPlatform) places() (used, missed []string) {
 	return used, slices.Clone(p.left)
 }
 
-func (p *hostPlatform) instances(w work) int { return len(p.used()) * w.env.Replicas }
+func (p *hostPlatform) instances(w work.Order) int { return len(p.used()) * w.Env.Replicas }
 
 // drop leaves out hosts that do not answer, where the environment can do without
 // them. Otherwise the error is answered as it is.
-func (p *hostPlatform) drop(w work, gone map[string]error) error {
+func (p *hostPlatform) drop(w work.Order, gone map[string]error) error {
 	all := describeGone(gone)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -158,13 +156,13 @@ func (p *hostPlatform) drop(w work, gone map[string]error) error {
 	case p.atLeast == 0:
 		return all
 	case rest < p.atLeast:
-		return fmt.Errorf("%d of %d hosts are left, and environment %s needs at least %d: %w", rest, len(p.hosts), w.env.Name, p.atLeast, all)
+		return fmt.Errorf("%d of %d hosts are left, and environment %s needs at least %d: %w", rest, len(p.hosts), w.Env.Name, p.atLeast, all)
 	}
 	p.hosts = slices.DeleteFunc(slices.Clone(p.hosts), func(h host) bool {
 		_, isGone := gone[h.endpoint]
 		if isGone {
 			p.left, p.dropped = append(p.left, h.endpoint), append(p.dropped, h)
-			w.note("host %s is left out, as it does not answer: %s", h.Name(), gone[h.endpoint])
+			w.Note("host %s is left out, as it does not answer: %s", h.Name(), gone[h.endpoint])
 		}
 		return isGone
 	})
@@ -183,19 +181,19 @@ func describeGone(gone map[string]error) error {
 // onAll does something on all hosts at once. A host that fails and does not even
 // answer a ping is left out where that is allowed; any other failure is answered,
 // and ends the others.
-func (p *hostPlatform) onAll(ctx context.Context, w work, hosts []host, do func(context.Context, host) error) error {
+func (p *hostPlatform) onAll(ctx context.Context, w work.Order, hosts []host, do func(context.Context, host) error) error {
 	return p.sparing(ctx, w, hosts, onHosts, do)
 }
 
 // onEvery is onAll that lets each host come to its end, and answers all failures.
-func (p *hostPlatform) onEvery(ctx context.Context, w work, hosts []host, do func(context.Context, host) error) error {
+func (p *hostPlatform) onEvery(ctx context.Context, w work.Order, hosts []host, do func(context.Context, host) error) error {
 	return p.sparing(ctx, w, hosts, onEveryHost, do)
 }
 
 // sparing does something on hosts by one of the ways to go through them, and
 // leaves out those that are gone.
 func (p *hostPlatform) sparing(
-	ctx context.Context, w work, hosts []host,
+	ctx context.Context, w work.Order, hosts []host,
 	on func(context.Context, []host, func(context.Context, host) error) error, do func(context.Context, host) error,
 ) error {
 	var mu sync.Mutex

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"teal/catalog"
+	"teal/deployer/work"
 )
 
 // minDisk is how many bytes must be free where a host keeps its images.
@@ -16,14 +17,14 @@ const minDisk = 512 << 20
 
 // preflight asks all hosts before any is touched, so that one that can't take the
 // work does not leave the fleet mixed.
-func (p *hostPlatform) preflight(ctx context.Context, w work) error {
+func (p *hostPlatform) preflight(ctx context.Context, w work.Order) error {
 	gone := p.silent(ctx)
 	if err := p.drop(w, gone); err != nil {
 		return fmt.Errorf("nothing was started: %w", err)
 	}
 	known, err := p.opt.Store.Hosts(ctx)
 	if err != nil {
-		w.note("what registrators tell of the hosts can't be read: %s", err)
+		w.Note("what registrators tell of the hosts can't be read: %s", err)
 	}
 	return p.onEvery(ctx, w, p.used(), func(ctx context.Context, h host) error {
 		return errors.Join(p.roomOn(ctx, h, known), p.free(ctx, w, h))
@@ -92,8 +93,8 @@ func freeAt(path string, otherwise int64) int64 {
 
 // free is that somebody else has what the work needs on a host: a container name
 // or a port.
-func (p *hostPlatform) free(ctx context.Context, w work, h host) error {
-	if !w.wantsNames() {
+func (p *hostPlatform) free(ctx context.Context, w work.Order, h host) error {
+	if !wantsNames(w) {
 		return nil
 	}
 	there, err := h.List(ctx, nil)
@@ -104,14 +105,14 @@ func (p *hostPlatform) free(ctx context.Context, w work, h host) error {
 }
 
 // wantsNames tells whether the work has anything that can clash.
-func (w work) wantsNames() bool { return len(w.plan.Containers)+len(w.plan.Shared) > 0 }
+func wantsNames(w work.Order) bool { return len(w.Plan.Containers)+len(w.Plan.Shared) > 0 }
 
 // takenNames is which names of the work strangers' containers have. It is pure.
-func takenNames(w work, there []catalog.Container) error {
+func takenNames(w work.Order, there []catalog.Container) error {
 	var errs []error
-	for _, want := range slices.Concat(w.plan.Containers, w.plan.Shared) {
+	for _, want := range slices.Concat(w.Plan.Containers, w.Plan.Shared) {
 		for _, c := range there {
-			if c.Name == want.Name && c.Labels[catalog.LabelService] != w.spec.Service {
+			if c.Name == want.Name && c.Labels[catalog.LabelService] != w.Spec.Service {
 				errs = append(errs, fmt.Errorf("%w: a container that is not Teal's is called %s; rename or remove it", catalog.ErrNameTaken, c.Name))
 			}
 		}
@@ -120,9 +121,9 @@ func takenNames(w work, there []catalog.Container) error {
 }
 
 // takenPorts is which fixed ports of shared parts others have. It is pure.
-func takenPorts(w work, there []catalog.Container) error {
+func takenPorts(w work.Order, there []catalog.Container) error {
 	var errs []error
-	for _, want := range w.plan.Shared {
+	for _, want := range w.Plan.Shared {
 		for _, port := range want.Ports {
 			for _, c := range there {
 				if port.Host != 0 && c.Running && c.Name != want.Name && publishes(c, port) {

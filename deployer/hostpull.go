@@ -6,11 +6,13 @@ import (
 	"slices"
 	"sync"
 
+	"teal/deployer/plan"
 	"teal/deployer/servicefile"
+	"teal/deployer/work"
 )
 
 // pull gets the images onto all hosts at once.
-func (p *hostPlatform) pull(ctx context.Context, w work) (map[string]string, error) {
+func (p *hostPlatform) pull(ctx context.Context, w work.Order) (map[string]string, error) {
 	pulled := &pulledImages{of: map[string]pulledImage{}}
 	err := p.onAll(ctx, w, p.used(), func(ctx context.Context, h host) error {
 		return pulled.on(ctx, w, h)
@@ -42,10 +44,10 @@ func (i pulledImage) differs(o pulledImage) bool {
 		!slices.ContainsFunc(i.digests, func(d string) bool { return slices.Contains(o.digests, d) })
 }
 
-func (i *pulledImages) on(ctx context.Context, w work, h host) error {
+func (i *pulledImages) on(ctx context.Context, w work.Order, h host) error {
 	seen := map[string]string{}
-	for _, part := range w.spec.Parts {
-		image := imageOf(part, w.record.Images)
+	for _, part := range w.Spec.Parts {
+		image := plan.ImageOf(part, w.Record.Images)
 		id, ok := seen[image]
 		if !ok {
 			var err error
@@ -53,9 +55,9 @@ func (i *pulledImages) on(ctx context.Context, w work, h host) error {
 				return fmt.Errorf("image %s can't be had there; build it, or push it to where this host can pull it from: %w", image, err)
 			}
 			seen[image] = id
-			w.step(h.Name(), "", "pulled %s", image)
+			w.Step(h.Name(), "", "pulled %s", image)
 		}
-		if want := w.record.Images[part.Name]; want != "" && !servicefile.IsPinned(want) && want != id {
+		if want := w.Record.Images[part.Name]; want != "" && !servicefile.IsPinned(want) && want != id {
 			return fmt.Errorf("image %s of part %s is %s there, and the release that is promoted runs %s; push the image to a registry that all hosts pull it from, and deploy it anew", image, part.Name, id, want)
 		}
 		if servicefile.IsPinned(image) || part.Shared { // which is the same, or runs on as it is
@@ -68,7 +70,7 @@ func (i *pulledImages) on(ctx context.Context, w work, h host) error {
 			return fmt.Errorf("image %s of part %s is %s there, and %s on another host, so not all would run the same; `docker pull` it on all of them, or name it with its registry, such as docker.io/library/redis:7, as it is pinned by its digest then", image, part.Name, id, other.id)
 		}
 		if is.id != other.id {
-			w.note("image %s is %s on %s and %s elsewhere; name images by digest, or keep them in a registry", image, id, h.Name(), other.id)
+			w.Note("image %s is %s on %s and %s elsewhere; name images by digest, or keep them in a registry", image, id, h.Name(), other.id)
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 )
 
 // holds looks at all hosts. What was created and never started serves nobody.
@@ -62,14 +63,14 @@ func restore(ctx context.Context, h host, record catalog.Deployment) error {
 	if err != nil {
 		return err
 	}
-	cs := slices.DeleteFunc(slices.Clone(all), isKept)
+	cs := slices.DeleteFunc(slices.Clone(all), plan.IsKept)
 	var own, previous []catalog.Container
 	left := len(all) - len(cs) // what is kept needs the network too
 	for _, c := range cs {
 		switch {
 		case c.Labels[catalog.LabelDeployment] == record.ID:
 			own = append(own, c)
-		case strings.HasSuffix(c.Name, previousSuffix):
+		case strings.HasSuffix(c.Name, plan.PreviousSuffix):
 			previous = append(previous, c)
 		default:
 			left++ // it was not reached yet when the deployment ended
@@ -77,7 +78,7 @@ func restore(ctx context.Context, h host, record catalog.Deployment) error {
 	}
 	stays := discardAll(ctx, h, own, hadUsers(record.State))
 	if left+len(previous) == 0 && stays == nil {
-		return h.RemoveNetwork(ctx, baseName(record.Service, record.Target))
+		return h.RemoveNetwork(ctx, plan.BaseName(record.Service, record.Target))
 	}
 	errs := []error{stays} // one that stays must not keep the others from coming back
 	for _, c := range previous {
@@ -111,7 +112,7 @@ func hadUsers(s catalog.DeploymentState) bool {
 }
 
 func bringBack(ctx context.Context, h host, c catalog.Container) error {
-	name := strings.TrimSuffix(c.Name, previousSuffix)
+	name := strings.TrimSuffix(c.Name, plan.PreviousSuffix)
 	if err := h.Rename(ctx, c.ID, name); err != nil {
 		return fmt.Errorf("name %s %s again: %w", c.Name, name, err)
 	}
@@ -143,7 +144,7 @@ func (p *hostPlatform) finish(ctx context.Context, record catalog.Deployment) er
 		}
 		var group errgroup.Group
 		for _, c := range cs {
-			if c.Labels[catalog.LabelDeployment] == record.ID && !isTask(c) || !isAside(c) && !isTask(c) {
+			if c.Labels[catalog.LabelDeployment] == record.ID && !plan.IsTask(c) || !plan.IsAside(c) && !plan.IsTask(c) {
 				continue
 			}
 			dispose := discard

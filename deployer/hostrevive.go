@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 )
 
 // revive starts the release on all hosts at once.
@@ -43,12 +44,12 @@ func (p *hostPlatform) restartInOrder(ctx context.Context, h host, service strin
 	look := func(ctx context.Context) ([]catalog.Container, error) {
 		all, err := h.List(ctx, map[string]string{catalog.LabelService: service})
 		return slices.DeleteFunc(all, func(c catalog.Container) bool {
-			shared := isShared(c) && c.Labels[catalog.LabelEnvironment] == t.Environment
-			return targetOf(c) != t && !shared || isKept(c) || isAside(c) || isTask(c)
+			shared := plan.IsShared(c) && c.Labels[catalog.LabelEnvironment] == t.Environment
+			return plan.TargetOf(c) != t && !shared || plan.IsKept(c) || plan.IsAside(c) || plan.IsTask(c)
 		}), err
 	}
 	for _, c := range cs {
-		how := mannerOf(c.Labels)
+		how := plan.MannerOf(c.Labels)
 		if err := p.awaitDependencies(ctx, dependent{c.Labels[catalog.LabelPart], how.After, how.Timeout}, look); ctx.Err() != nil {
 			return context.Cause(ctx)
 		} else if err != nil { // better to go back to what may not come up than not at all
@@ -76,11 +77,11 @@ func (p *hostPlatform) resting(ctx context.Context, service string, t catalog.Ta
 func restingOn(ctx context.Context, h host, service string, t catalog.Target, release catalog.Release) ([]catalog.Container, error) {
 	cs, err := listTarget(ctx, h, service, t)
 	return slices.DeleteFunc(cs, func(c catalog.Container) bool {
-		return release.ID != "" && c.Labels[catalog.LabelRelease] != release.ID || isAside(c) || isTask(c)
+		return release.ID != "" && c.Labels[catalog.LabelRelease] != release.ID || plan.IsAside(c) || plan.IsTask(c)
 	}), err
 }
 
 // registered are those of containers that have instances in Consul.
 func registered(cs []catalog.Container) []catalog.Container {
-	return slices.DeleteFunc(cs, func(c catalog.Container) bool { return !isRegistered(c) })
+	return slices.DeleteFunc(cs, func(c catalog.Container) bool { return !plan.IsRegistered(c) })
 }

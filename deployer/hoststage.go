@@ -8,6 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
+	"teal/deployer/plan"
+	"teal/deployer/work"
 )
 
 // stage puts aside what the target holds and starts the work, a batch of hosts at
@@ -16,11 +18,11 @@ import (
 // its only containers stop, and the new ones get requests as soon as they pass.
 // Running both side by side would need two private networks and volumes, which is
 // what coloured environments are.
-func (p *hostPlatform) stage(ctx context.Context, w work, ready func(context.Context, int) error) error {
+func (p *hostPlatform) stage(ctx context.Context, w work.Order, ready func(context.Context, int) error) error {
 	hosts := p.used()
 	size := len(hosts)
-	if w.env.Batch > 0 {
-		size = w.env.Batch
+	if w.Env.Batch > 0 {
+		size = w.Env.Batch
 	}
 	for n, batch := range slices.Collect(slices.Chunk(hosts, size)) {
 		err := p.onAll(ctx, w, batch, func(ctx context.Context, h host) error { return p.stageOn(ctx, w, h) })
@@ -31,7 +33,7 @@ func (p *hostPlatform) stage(ctx context.Context, w work, ready func(context.Con
 		if started == len(p.used()) {
 			return nil
 		}
-		if err := ready(ctx, started*w.env.Replicas); err != nil {
+		if err := ready(ctx, started*w.Env.Replicas); err != nil {
 			return err
 		}
 	}
@@ -41,12 +43,12 @@ func (p *hostPlatform) stage(ctx context.Context, w work, ready func(context.Con
 // stageOn creates the new containers of a host while the earlier ones still end,
 // each once its name is free, and starts them when all of those have ended: old
 // and new share names on the network, volumes and ports.
-func (p *hostPlatform) stageOn(ctx context.Context, w work, h host) error {
-	there, err := listTarget(ctx, h, w.record.Service, w.record.Target)
+func (p *hostPlatform) stageOn(ctx context.Context, w work.Order, h host) error {
+	there, err := listTarget(ctx, h, w.Record.Service, w.Record.Target)
 	if err != nil {
 		return err
 	}
-	old := arrange(there, w.record.Replaces)
+	old := arrange(there, w.Record.Replaces)
 	names := vacanciesAfter(old)
 	var ids []string
 	group, together := errgroup.WithContext(ctx)
@@ -65,18 +67,18 @@ func (p *hostPlatform) stageOn(ctx context.Context, w work, h host) error {
 // releases that are kept are no part of it.
 func listTarget(ctx context.Context, h Host, service string, t catalog.Target) ([]catalog.Container, error) {
 	cs, err := listColour(ctx, h, service, t)
-	return slices.DeleteFunc(cs, isKept), err
+	return slices.DeleteFunc(cs, plan.IsKept), err
 }
 
 // listColour lists a target's containers and those kept that once were, the
 // oldest first.
 func listColour(ctx context.Context, h Host, service string, t catalog.Target) ([]catalog.Container, error) {
-	cs, err := h.List(ctx, targetLabels(service, t))
+	cs, err := h.List(ctx, plan.TargetLabels(service, t))
 	if err != nil {
 		return nil, fmt.Errorf("list the containers of %s: %w", t, err)
 	}
 	cs = slices.DeleteFunc(cs, func(c catalog.Container) bool {
-		return c.Labels[catalog.LabelColour] != string(t.Colour) || isShared(c) // no label can be asked for as missing
+		return c.Labels[catalog.LabelColour] != string(t.Colour) || plan.IsShared(c) // no label can be asked for as missing
 	})
 	slices.SortStableFunc(cs, func(a, b catalog.Container) int { return a.Created.Compare(b.Created) })
 	return cs, nil

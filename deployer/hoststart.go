@@ -6,22 +6,24 @@ import (
 	"fmt"
 
 	"teal/catalog"
+	"teal/deployer/plan"
+	"teal/deployer/work"
 )
 
 // create creates all of the work on a host, and what it shares, and answers the
 // ids in the plan's order.
-func (p *hostPlatform) create(ctx context.Context, w work, h host, names vacancies) (ids []string, err error) {
+func (p *hostPlatform) create(ctx context.Context, w work.Order, h host, names vacancies) (ids []string, err error) {
 	if err := p.startShared(ctx, w, h); err != nil {
 		return nil, err
 	}
-	if err := h.EnsureNetwork(ctx, w.plan.Network, w.plan.NetworkLabels); err != nil {
-		return nil, fmt.Errorf("make network %s: %w", w.plan.Network, err)
+	if err := h.EnsureNetwork(ctx, w.Plan.Network, w.Plan.NetworkLabels); err != nil {
+		return nil, fmt.Errorf("make network %s: %w", w.Plan.Network, err)
 	}
-	for _, c := range w.plan.Containers {
+	for _, c := range w.Plan.Containers {
 		if err := names.await(ctx, c.Name); err != nil {
 			return nil, err
 		}
-		id, err := createOne(ctx, h, w.toStart(c, w.env.Weights[h.endpoint]))
+		id, err := createOne(ctx, h, c.ToStart(w.Env.Weights[h.endpoint], plan.MannerFor(w.Spec, c)))
 		if err != nil {
 			return nil, err
 		}
@@ -31,15 +33,15 @@ func (p *hostPlatform) create(ctx context.Context, w work, h host, names vacanci
 }
 
 // start starts what was created, what others wait for first.
-func (p *hostPlatform) start(ctx context.Context, w work, h host, ids []string) error {
-	for n, c := range w.plan.Containers {
+func (p *hostPlatform) start(ctx context.Context, w work.Order, h host, ids []string) error {
+	for n, c := range w.Plan.Containers {
 		if err := p.awaitPlanned(ctx, w, h, c); err != nil {
 			return err
 		}
 		if err := h.Start(ctx, ids[n]); err != nil {
 			return fmt.Errorf("start %s: %w", c.Name, err)
 		}
-		w.step(h.Name(), c.Name, "started")
+		w.Step(h.Name(), c.Name, "started")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 )
 
 // leftovers is what becomes of the containers that a target already has.
@@ -21,11 +22,11 @@ func arrange(existing []catalog.Container, recorded *catalog.Release) leftovers 
 	var names []string
 	var l leftovers
 	for _, c := range existing {
-		if isTask(c) {
+		if plan.IsTask(c) {
 			l.discard = append(l.discard, c)
 			continue
 		}
-		name := strings.TrimSuffix(c.Name, previousSuffix)
+		name := strings.TrimSuffix(c.Name, plan.PreviousSuffix)
 		if byName[name] == nil {
 			names = append(names, name)
 		}

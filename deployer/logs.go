@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 	"teal/deployer/printable"
 	"teal/deployer/timing"
 )
@@ -133,7 +134,7 @@ func (l *logReader) pick(one sighting, targets []catalog.Target) []catalog.Conta
 		return one.Shared
 	}
 	return slices.DeleteFunc(slices.Clone(one.Containers), func(c catalog.Container) bool {
-		return !slices.Contains(targets, targetOf(c)) || !c.Running && isAside(c) || isTask(c)
+		return !slices.Contains(targets, plan.TargetOf(c)) || !c.Running && plan.IsAside(c) || plan.IsTask(c)
 	})
 }
 

@@ -5,7 +5,8 @@ import (
 	"io"
 
 	"teal/catalog"
-	"teal/deployer/servicefile"
+	"teal/deployer/plan"
+	"teal/deployer/work"
 )
 
 // platform is where the containers of an environment run. Deployments, rollbacks
@@ -17,25 +18,25 @@ type platform interface {
 	// order; missed are those that were left out as they did not answer.
 	places() (used, missed []string)
 	// instances is how many of the routed part the work brings.
-	instances(w work) int
+	instances(w work.Order) int
 	// preflight is why the work can't be done, before anything is touched.
-	preflight(ctx context.Context, w work) error
+	preflight(ctx context.Context, w work.Order) error
 	// pull makes the images of the work available and answers what each part's is
 	// there.
-	pull(ctx context.Context, w work) (map[string]string, error)
+	pull(ctx context.Context, w work.Order) (map[string]string, error)
 	// stage puts aside what the target holds and starts the work, a batch at a time.
 	// After each batch but the last it calls ready with how many instances run by
 	// then.
-	stage(ctx context.Context, w work, ready func(ctx context.Context, instances int) error) error
+	stage(ctx context.Context, w work.Order, ready func(ctx context.Context, instances int) error) error
 	// containers are those of the work. One that has failed, or is gone, is an error
 	// that wraps errBroken; any other error means that they can't be seen now.
-	containers(ctx context.Context, w work) ([]placed, error)
+	containers(ctx context.Context, w work.Order) ([]work.Placed, error)
 	// once runs a container beside the work to its end, on one place, with its
 	// output in out. Nothing of it is left, however it ends.
-	once(ctx context.Context, w work, c PlannedContainer, out io.Writer) (exitCode int, err error)
+	once(ctx context.Context, w work.Order, c plan.Container, out io.Writer) (exitCode int, err error)
 	// logs are the last words of those containers of the work that may tell why it
 	// does not pass.
-	logs(ctx context.Context, w work) []ContainerLog
+	logs(ctx context.Context, w work.Order) []work.ContainerLog
 	// holds is the name of a container of the deployment that has been started; empty
 	// when it has none.
 	holds(ctx context.Context, record catalog.Deployment) (string, error)
@@ -51,28 +52,7 @@ type platform interface {
 	resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error)
 	// recall finds the newest that is kept of the record's release, as it is to come
 	// up in the record's target, and goes on with those places only that have it.
-	recall(ctx context.Context, record catalog.Deployment) (recalled, error)
+	recall(ctx context.Context, record catalog.Deployment) (work.Recalled, error)
 	// rest stops the containers of a target and keeps them.
 	rest(ctx context.Context, service string, t catalog.Target) error
-}
-
-// placed is a container and the place where it runs.
-type placed struct {
-	catalog.Container
-	place string
-}
-
-// work is what a deployment wants of a platform.
-type work struct {
-	spec   *servicefile.Spec
-	env    servicefile.Environment
-	plan   HostPlan
-	record catalog.Deployment
-	// later is how many of the instances are still to be started, at the places that
-	// come last.
-	later int
-	// step and note tell what is done, and what does not go as it should. place and
-	// container may be empty.
-	step func(place, container, format string, args ...any)
-	note func(format string, args ...any)
 }

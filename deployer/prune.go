@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 )
 
 // PruneRequest is what to prune.
@@ -170,16 +171,16 @@ func (p *pruning) beyond(seen sighting, keep int) []catalog.Container {
 	if slices.ContainsFunc(p.deployments, func(d catalog.Deployment) bool { return !d.State.Ended() }) {
 		return nil
 	}
-	return surplus(slices.Concat(seen.Containers, seen.Kept), keep)
+	return plan.Surplus(slices.Concat(seen.Containers, seen.Kept), keep)
 }
 
 // abandoned tells whether a container was put aside and nobody will bring it
 // back: no deployment to its target is under way, and the release that is
 // recorded there is another's. It is pure.
 func abandoned(s *catalog.Service, deployments []catalog.Deployment, c catalog.Container) bool {
-	t := targetOf(c)
+	t := plan.TargetOf(c)
 	release, held := s.Releases[t]
-	return isAside(c) && !c.Running && held && release.Deployment != "" &&
+	return plan.IsAside(c) && !c.Running && held && release.Deployment != "" &&
 		c.Labels[catalog.LabelDeployment] != "" && c.Labels[catalog.LabelDeployment] != release.Deployment &&
 		!inMotion(deployments, t)
 }
@@ -217,7 +218,7 @@ func (p *pruning) tell() {
 
 func (p *pruning) tellContainer(c asideContainer) {
 	p.pruned.Containers = append(p.pruned.Containers, PrunedContainer{
-		Host: c.host.endpoint, Container: c.Name, Target: targetOf(c.Container), Release: c.Labels[catalog.LabelRelease],
+		Host: c.host.endpoint, Container: c.Name, Target: plan.TargetOf(c.Container), Release: c.Labels[catalog.LabelRelease],
 	})
 }
 

@@ -6,29 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 	"teal/deployer/servicefile"
+	"teal/deployer/work"
 )
 
 // errNotKept: no host has what is asked for.
 var errNotKept = errors.New("it is not kept")
-
-// recalled is a release that is kept, as it comes up again: what its service file
-// would say, as far as its containers tell.
-type recalled struct {
-	source   string // the deployment that brought it
-	revision string
-	spec     *servicefile.Spec
-	replicas int // of the routed part, on each place
-	weights  map[string]int
-	plan     HostPlan
-}
 
 // keptOn is what one host has of a kept release, in the order it was started.
 type keptOn struct {
@@ -38,20 +28,20 @@ type keptOn struct {
 
 // recall finds the newest that hosts have kept of a release, and goes on with
 // those hosts only that have it whole: others could not run the very same.
-func (p *hostPlatform) recall(ctx context.Context, record catalog.Deployment) (recalled, error) {
+func (p *hostPlatform) recall(ctx context.Context, record catalog.Deployment) (work.Recalled, error) {
 	there, unseen := p.lookForKept(ctx, record)
 	source, whole := newestWhole(there, record.Release)
 	if len(whole) == 0 {
-		return recalled{}, errors.Join(notKept(there, record.Release), unseen)
+		return work.Recalled{}, errors.Join(notKept(there, record.Release), unseen)
 	}
 	p.narrow(whole, record)
 	r, err := recallFrom(ctx, whole[0], record)
 	if err != nil {
-		return recalled{}, fmt.Errorf("host %s: %w", whole[0].host.Name(), err)
+		return work.Recalled{}, fmt.Errorf("host %s: %w", whole[0].host.Name(), err)
 	}
-	r.source, r.weights = source, map[string]int{}
+	r.Source, r.Weights = source, map[string]int{}
 	for _, one := range whole {
-		r.weights[one.host.endpoint] = weightOf(one.containers)
+		r.Weights[one.host.endpoint] = weightOf(one.containers)
 	}
 	return r, nil
 }
@@ -70,7 +60,7 @@ func (p *hostPlatform) lookForKept(ctx context.Context, record catalog.Deploymen
 			if err != nil {
 				errs[n] = fmt.Errorf("host %s can't be seen: %w", h.Name(), err)
 			}
-			cs = slices.DeleteFunc(cs, func(c catalog.Container) bool { return !isKept(c) || isTask(c) })
+			cs = slices.DeleteFunc(cs, func(c catalog.Container) bool { return !plan.IsKept(c) || plan.IsTask(c) })
 			slices.SortStableFunc(cs, func(a, b catalog.Container) int { return a.Created.Compare(b.Created) })
 			found[n] = keptOn{h, cs}
 		})
@@ -134,11 +124,11 @@ func (p *hostPlatform) narrow(to []keptOn, record catalog.Deployment) {
 }
 
 // recallFrom reads from one host what all of them shall run.
-func recallFrom(ctx context.Context, from keptOn, record catalog.Deployment) (recalled, error) {
-	base := baseName(record.Service, record.Target)
-	r := recalled{
-		spec: &servicefile.Spec{Service: record.Service},
-		plan: HostPlan{Network: base, NetworkLabels: targetLabels(record.Service, record.Target)},
+func recallFrom(ctx context.Context, from keptOn, record catalog.Deployment) (work.Recalled, error) {
+	base := plan.BaseName(record.Service, record.Target)
+	r := work.Recalled{
+		Spec: &servicefile.Spec{Service: record.Service},
+		Plan: plan.Plan{Network: base, NetworkLabels: plan.TargetLabels(record.Service, record.Target)},
 	}
 	for _, c := range from.containers {
 		spec, err := within(ctx, hostAct, func(ctx context.Context) (catalog.ContainerSpec, error) {
@@ -147,80 +137,38 @@ func recallFrom(ctx context.Context, from keptOn, record catalog.Deployment) (re
 		if err != nil {
 			return r, fmt.Errorf("describe %s: %w", c.Name, err)
 		}
-		spec.Name = plannedName(c)
-		r.add(moved(spec, record.Service, targetOf(c), record.Target, record.ID), mannerOf(c.Labels))
+		spec.Name = plan.PlannedName(c)
+		add(&r, plan.Moved(spec, record.Service, plan.TargetOf(c), record.Target, record.ID), plan.MannerOf(c.Labels))
 	}
-	if r.spec.Routed == "" {
+	if r.Spec.Routed == "" {
 		return r, fmt.Errorf("none of what is kept of release %s takes requests; deploy it again", record.Release)
 	}
 	return r, nil
 }
 
-// add plans one container.
-func (r *recalled) add(spec catalog.ContainerSpec, how manner) {
-	c := PlannedContainer{
+// add plans one container of what is recalled.
+func add(r *work.Recalled, spec catalog.ContainerSpec, how plan.Manner) {
+	c := plan.Container{
 		ContainerSpec: spec, Part: spec.Labels[catalog.LabelPart], Once: spec.Labels[catalog.LabelOnce] == "true",
 		Routed: spec.Labels[catalog.ServiceIgnore] == "", After: how.After,
 	}
-	r.plan.Containers = append(r.plan.Containers, c)
-	r.spec.Timeout, r.spec.Settle, r.spec.Drain = max(r.spec.Timeout, how.Timeout), how.Settle, how.Drain
+	r.Plan.Containers = append(r.Plan.Containers, c)
+	r.Spec.Timeout, r.Spec.Settle, r.Spec.Drain = max(r.Spec.Timeout, how.Timeout), how.Settle, how.Drain
 	if c.Routed {
-		r.replicas++
-		r.spec.Routed, r.revision = c.Part, spec.Labels[catalog.ServiceRevision]
-		r.spec.Check.HTTP = cmp.Or(spec.Labels[catalog.ServiceCheckHTTP], spec.Labels[catalog.ServiceCheckHTTPS])
+		r.Replicas++
+		r.Spec.Routed, r.Revision = c.Part, spec.Labels[catalog.ServiceRevision]
+		r.Spec.Check.HTTP = cmp.Or(spec.Labels[catalog.ServiceCheckHTTP], spec.Labels[catalog.ServiceCheckHTTPS])
 	}
-	if !slices.ContainsFunc(r.spec.Parts, func(p servicefile.Part) bool { return p.Name == c.Part }) {
-		r.spec.Parts = append(r.spec.Parts, servicefile.Part{Name: c.Part, Image: spec.Image, StopGrace: spec.StopGrace, Once: c.Once})
+	if !slices.ContainsFunc(r.Spec.Parts, func(p servicefile.Part) bool { return p.Name == c.Part }) {
+		r.Spec.Parts = append(r.Spec.Parts, servicefile.Part{Name: c.Part, Image: spec.Image, StopGrace: spec.StopGrace, Once: c.Once})
 	}
-}
-
-// images are what the parts run.
-func (r *recalled) images() map[string]string {
-	images := map[string]string{}
-	for _, p := range r.spec.Parts {
-		images[p.Name] = p.Image
-	}
-	return images
-}
-
-// moved is a container as another deployment makes it in a target, the same or
-// another one: what belongs to its target is that target's then. It is pure.
-func moved(spec catalog.ContainerSpec, service string, from, to catalog.Target, deployment string) catalog.ContainerSpec {
-	oldBase, base := baseName(service, from), baseName(service, to)
-	swap := func(name string) string {
-		if rest, ok := strings.CutPrefix(name, oldBase+"-"); ok {
-			return base + "-" + rest
-		}
-		return name
-	}
-	spec.Name = swap(spec.Name)
-	if spec.Network == oldBase {
-		spec.Network = base
-	}
-	spec.Volumes = slices.Clone(spec.Volumes)
-	for n, v := range spec.Volumes {
-		if !filepath.IsAbs(v.Source) {
-			spec.Volumes[n].Source = swap(v.Source)
-		}
-	}
-	spec.Labels = maps.Clone(spec.Labels)
-	for _, own := range []string{catalog.LabelStart, catalog.LabelSpec, catalog.ServiceWeight} {
-		delete(spec.Labels, own)
-	}
-	maps.Copy(spec.Labels, targetLabels(service, to))
-	spec.Labels[catalog.LabelDeployment] = deployment
-	if spec.Labels[catalog.ServiceColour] != "" {
-		spec.Labels[catalog.ServiceColour] = string(to.Colour)
-	}
-	spec.Labels[catalog.LabelSpec] = servicefile.DigestOf(withoutDeployment(spec))
-	return spec
 }
 
 // weightOf is the weight that a host gives the instances of a release; 0 for none
 // of its own.
 func weightOf(containers []catalog.Container) int {
 	for _, c := range containers {
-		if weight, err := strconv.Atoi(c.Labels[catalog.ServiceWeight]); err == nil && isRegistered(c) {
+		if weight, err := strconv.Atoi(c.Labels[catalog.ServiceWeight]); err == nil && plan.IsRegistered(c) {
 			return weight
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 	"teal/deployer/servicefile"
 )
 
@@ -49,7 +50,7 @@ type ending struct {
 // can't be taken back is noted.
 func (r *run) undoDead(ctx context.Context, p platform, record catalog.Deployment) catalog.Deployment {
 	dead := &run{Deployer: r.Deployer, spec: r.spec, env: r.env, request: r.request, platform: p, record: record, lock: r.lock}
-	dead.plan = PlanHost(r.spec, r.env, Placement{
+	dead.plan = plan.Of(r.spec, r.env, plan.Placement{
 		Target: record.Target, Release: record.Release, Revision: record.Revision, Deployment: record.ID, Images: record.Images,
 	})
 	if err := dead.undoUnlessLive(ctx); err != nil {

@@ -5,11 +5,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 )
 
 // What bounds a look at a host that nothing is done to.
@@ -57,31 +57,20 @@ func (d *Deployer) sight(ctx context.Context, endpoint, service, environment str
 	slices.SortFunc(s.Containers, func(a, b catalog.Container) int { return cmp.Compare(a.Name, b.Name) })
 	for _, c := range s.Containers {
 		switch {
-		case isKept(c):
+		case plan.IsKept(c):
 			s.Kept = append(s.Kept, c)
-		case isShared(c):
+		case plan.IsShared(c):
 			s.Shared = append(s.Shared, c)
 		}
 	}
-	s.Containers = slices.DeleteFunc(s.Containers, func(c catalog.Container) bool { return isKept(c) || isShared(c) })
+	s.Containers = slices.DeleteFunc(s.Containers, func(c catalog.Container) bool { return plan.IsKept(c) || plan.IsShared(c) })
 	return s
 }
 
 // of are the containers of a target.
 func (s sighting) of(t catalog.Target) []catalog.Container {
-	return slices.DeleteFunc(slices.Clone(s.Containers), func(c catalog.Container) bool { return targetOf(c) != t })
+	return slices.DeleteFunc(slices.Clone(s.Containers), func(c catalog.Container) bool { return plan.TargetOf(c) != t })
 }
-
-// targetOf is the target that a container of Teal's belongs to.
-func targetOf(c catalog.Container) catalog.Target {
-	return catalog.Target{
-		Colour:      catalog.Colour(c.Labels[catalog.LabelColour]),
-		Environment: c.Labels[catalog.LabelEnvironment],
-	}
-}
-
-// isAside tells whether a container was put aside by a deployment.
-func isAside(c catalog.Container) bool { return strings.HasSuffix(c.Name, previousSuffix) }
 
 // recordedHosts are all hosts that deployments of an environment went to, in the
 // order they were first used.

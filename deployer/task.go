@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 	"teal/deployer/printable"
 	"teal/deployer/servicefile"
 )
@@ -82,16 +83,16 @@ func (r *run) runTask(ctx context.Context, task servicefile.Task, command []stri
 
 // besides is a container beside the target's, with what a part has but its ports
 // and its name.
-func (r *run) besides(part servicefile.Part, name string) PlannedContainer {
-	p := Placement{Target: r.record.Target, Release: r.record.Release, Deployment: r.record.ID, Images: r.record.Images}
-	base := baseName(r.spec.Service, r.record.Target)
-	c := PlannedContainer{Part: part.Name, ContainerSpec: specOf(part, p, base)}
+func (r *run) besides(part servicefile.Part, name string) plan.Container {
+	p := plan.Placement{Target: r.record.Target, Release: r.record.Release, Deployment: r.record.ID, Images: r.record.Images}
+	base := plan.BaseName(r.spec.Service, r.record.Target)
+	c := plan.Container{Part: part.Name, ContainerSpec: plan.SpecOf(part, p, base)}
 	c.Name = base + "-task-" + name
 	c.Ports, c.Hostnames, c.Restart, c.Healthcheck = nil, nil, "no", nil
 	if r.plan.SharedNetwork != "" {
 		c.Also = []string{r.plan.SharedNetwork}
 	}
-	c.Labels = targetLabels(r.spec.Service, r.record.Target)
+	c.Labels = plan.TargetLabels(r.spec.Service, r.record.Target)
 	c.Labels[catalog.LabelDeployment] = r.record.ID
 	c.Labels[catalog.LabelTask] = name
 	c.Labels[catalog.ServiceIgnore] = "true"

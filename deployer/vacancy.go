@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 )
 
 // vacancies are the names on a host that earlier containers have still; a channel
@@ -14,19 +15,19 @@ type vacancies map[string]chan struct{}
 func vacanciesAfter(old leftovers) vacancies {
 	v := vacancies{}
 	for _, c := range old.keep {
-		v[plannedName(c)] = make(chan struct{})
+		v[plan.PlannedName(c)] = make(chan struct{})
 	}
 	return v
 }
 
 // vacate gives a container the name that it is kept under, and its own away.
 func (v vacancies) vacate(ctx context.Context, h host, c catalog.Container) error {
-	if !isAside(c) {
-		if err := h.Rename(ctx, c.ID, c.Name+previousSuffix); err != nil {
+	if !plan.IsAside(c) {
+		if err := h.Rename(ctx, c.ID, c.Name+plan.PreviousSuffix); err != nil {
 			return fmt.Errorf("put %s aside: %w", c.Name, err)
 		}
 	}
-	close(v[plannedName(c)])
+	close(v[plan.PlannedName(c)])
 	return nil
 }
 

@@ -1,4 +1,7 @@
-package deployer
+// Package plan decides what containers a service file makes on each host, how they
+// are named and labelled, and reads both again on what is found there. All of it is
+// pure: it asks no engine and no clock, so that a second run plans the same.
+package plan
 
 import (
 	"fmt"
@@ -20,21 +23,20 @@ type Placement struct {
 	Images map[string]string
 }
 
-// HostPlan is what one host shall run; every host of an environment runs the
-// same.
-type HostPlan struct {
+// Plan is what one host shall run; every host of an environment runs the same.
+type Plan struct {
 	Network       string
 	NetworkLabels map[string]string
-	Containers    []PlannedContainer // in the order they start
+	Containers    []Container // in the order they start
 	// Shared are the parts that belong to no colour, in the order they start. Both
 	// colours reach them through SharedNetwork.
-	Shared        []PlannedContainer
+	Shared        []Container
 	SharedNetwork string
 	SharedLabels  map[string]string
 }
 
-// PlannedContainer is one container to be, and what has to be up before it.
-type PlannedContainer struct {
+// Container is one container to be, and what has to be up before it.
+type Container struct {
 	catalog.ContainerSpec
 	Part   string
 	Routed bool
@@ -42,13 +44,13 @@ type PlannedContainer struct {
 	After  []servicefile.Dependency
 }
 
-// PlanHost decides what each host of env shall run. It is pure. Names are fixed
-// by service, environment, colour, part and number, so that a second run meets
-// the containers of the first rather than doubling them.
-func PlanHost(s *servicefile.Spec, env servicefile.Environment, p Placement) HostPlan {
-	plan := HostPlan{
-		Network:       baseName(s.Service, p.Target),
-		NetworkLabels: targetLabels(s.Service, p.Target),
+// Of decides what each host of env shall run. It is pure. Names are fixed by
+// service, environment, colour, part and number, so that a second run meets the
+// containers of the first rather than doubling them.
+func Of(s *servicefile.Spec, env servicefile.Environment, p Placement) Plan {
+	plan := Plan{
+		Network:       BaseName(s.Service, p.Target),
+		NetworkLabels: TargetLabels(s.Service, p.Target),
 	}
 	shared := planShared(s, &plan, p)
 	for _, part := range s.Parts {
@@ -68,7 +70,7 @@ func PlanHost(s *servicefile.Spec, env servicefile.Environment, p Placement) Hos
 
 // planShared plans the parts that belong to the environment, and answers the
 // networks through which the others reach them.
-func planShared(s *servicefile.Spec, plan *HostPlan, p Placement) []string {
+func planShared(s *servicefile.Spec, plan *Plan, p Placement) []string {
 	for _, part := range s.Parts {
 		if part.Shared {
 			plan.Shared = append(plan.Shared, planSharedPart(s, part, p))
@@ -93,9 +95,9 @@ func sharedLabels(service, environment string) map[string]string {
 
 // planSharedPart is a container that no deployment owns: its labels name none, so
 // that it is the same from one to the next.
-func planSharedPart(s *servicefile.Spec, part servicefile.Part, p Placement) PlannedContainer {
+func planSharedPart(s *servicefile.Spec, part servicefile.Part, p Placement) Container {
 	base := sharedName(s.Service, p.Target.Environment)
-	c := PlannedContainer{Part: part.Name, After: part.After, ContainerSpec: specOf(part, p, base)}
+	c := Container{Part: part.Name, After: part.After, ContainerSpec: SpecOf(part, p, base)}
 	c.Name = fmt.Sprintf("%s-%s-1", base, part.Name)
 	c.Labels = sharedLabels(s.Service, p.Target.Environment)
 	for k, v := range part.Labels {
@@ -109,16 +111,16 @@ func planSharedPart(s *servicefile.Spec, part servicefile.Part, p Placement) Pla
 	return c
 }
 
-// baseName begins the names of everything that belongs to a target.
-func baseName(service string, t catalog.Target) string {
+// BaseName begins the names of everything that belongs to a target.
+func BaseName(service string, t catalog.Target) string {
 	if t.Colour == "" {
 		return service + "-" + t.Environment
 	}
 	return service + "-" + t.Environment + "-" + string(t.Colour)
 }
 
-// targetLabels are how all that belongs to a target is found again.
-func targetLabels(service string, t catalog.Target) map[string]string {
+// TargetLabels are how all that belongs to a target is found again.
+func TargetLabels(service string, t catalog.Target) map[string]string {
 	labels := map[string]string{catalog.LabelService: service, catalog.LabelEnvironment: t.Environment}
 	if t.Colour != "" {
 		labels[catalog.LabelColour] = string(t.Colour)
@@ -126,11 +128,11 @@ func targetLabels(service string, t catalog.Target) map[string]string {
 	return labels
 }
 
-func planContainer(s *servicefile.Spec, part servicefile.Part, p Placement, n int, also []string) PlannedContainer {
-	base := baseName(s.Service, p.Target)
-	c := PlannedContainer{
+func planContainer(s *servicefile.Spec, part servicefile.Part, p Placement, n int, also []string) Container {
+	base := BaseName(s.Service, p.Target)
+	c := Container{
 		Part: part.Name, Routed: part.Name == s.Routed, Once: part.Once, After: part.After,
-		ContainerSpec: specOf(part, p, base),
+		ContainerSpec: SpecOf(part, p, base),
 	}
 	c.Name = fmt.Sprintf("%s-%s-%d", base, part.Name, n)
 	c.Also = also
@@ -139,10 +141,10 @@ func planContainer(s *servicefile.Spec, part servicefile.Part, p Placement, n in
 	return c
 }
 
-// specOf is what a part's containers have in common.
-func specOf(part servicefile.Part, p Placement, base string) catalog.ContainerSpec {
+// SpecOf is what a part's containers have in common.
+func SpecOf(part servicefile.Part, p Placement, base string) catalog.ContainerSpec {
 	return catalog.ContainerSpec{
-		Image:       imageOf(part, p.Images),
+		Image:       ImageOf(part, p.Images),
 		Entrypoint:  part.Entrypoint,
 		Command:     part.Command,
 		Env:         maps.Clone(part.Env),
@@ -160,8 +162,8 @@ func specOf(part servicefile.Part, p Placement, base string) catalog.ContainerSp
 	}
 }
 
-// imageOf is what a part runs: what it is pinned to, else what the file says.
-func imageOf(part servicefile.Part, pinned map[string]string) string {
+// ImageOf is what a part runs: what it is pinned to, else what the file says.
+func ImageOf(part servicefile.Part, pinned map[string]string) string {
 	if image := pinned[part.Name]; servicefile.IsPinned(image) {
 		return image
 	}
@@ -195,7 +197,7 @@ func planLabels(s *servicefile.Spec, part servicefile.Part, p Placement) map[str
 			labels[k] = v
 		}
 	}
-	maps.Copy(labels, targetLabels(s.Service, p.Target))
+	maps.Copy(labels, TargetLabels(s.Service, p.Target))
 	labels[catalog.LabelRelease] = p.Release
 	labels[catalog.LabelDeployment] = p.Deployment
 	labels[catalog.LabelPart] = part.Name
@@ -258,7 +260,7 @@ func checkLabels(s *servicefile.Spec) map[string]string {
 
 // On is the container as a host starts it whose instances have a weight; 0 for
 // none of their own.
-func (c PlannedContainer) On(weight int) catalog.ContainerSpec {
+func (c Container) On(weight int) catalog.ContainerSpec {
 	if weight == 0 || !c.Routed {
 		return c.ContainerSpec
 	}

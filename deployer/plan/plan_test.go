@@ -1,4 +1,4 @@
-package deployer_test
+package plan_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
-	"teal/deployer"
+	"teal/deployer/plan"
 	"teal/deployer/servicefile"
 )
 
@@ -33,12 +33,12 @@ func requireGolden(t *testing.T, file string, v any) {
 	require.Equal(t, string(want), got.String())
 }
 
-func TestPlanHost(t *testing.T) {
+func TestOf(t *testing.T) {
 	for _, tt := range []struct{ file, env string }{
 		{"full", "production"}, {"full", "integration"}, {"ports", "production"}, {"addresses", "production"}, {"traffic", "production"},
 	} {
 		t.Run(tt.file+" "+tt.env, func(t *testing.T) {
-			spec, err := servicefile.Load(t.Context(), "servicefile/testdata/spec/good/"+tt.file+".yml", nil)
+			spec, err := servicefile.Load(t.Context(), "../servicefile/testdata/spec/good/"+tt.file+".yml", nil)
 			require.NoError(t, err)
 			env, err := spec.Environment(tt.env)
 			require.NoError(t, err)
@@ -46,17 +46,17 @@ func TestPlanHost(t *testing.T) {
 			if env.Coloured {
 				target.Colour = catalog.Green
 			}
-			plan := deployer.PlanHost(spec, env, deployer.Placement{Target: target, Release: "r1", Revision: "abc", Deployment: "d1"})
-			requireGolden(t, "testdata/plan/"+tt.file+"-"+tt.env+".golden", plan)
+			plan := plan.Of(spec, env, plan.Placement{Target: target, Release: "r1", Revision: "abc", Deployment: "d1"})
+			requireGolden(t, "testdata/"+tt.file+"-"+tt.env+".golden", plan)
 		})
 	}
 }
 
 func TestSpecDigestLabelKnowsNoDeployment(t *testing.T) {
-	spec, err := servicefile.Load(t.Context(), "servicefile/testdata/spec/good/small.yml", nil)
+	spec, err := servicefile.Load(t.Context(), "../servicefile/testdata/spec/good/small.yml", nil)
 	require.NoError(t, err)
 	place := func(deployment, release string) string {
-		plan := deployer.PlanHost(spec, spec.Environments["production"], deployer.Placement{
+		plan := plan.Of(spec, spec.Environments["production"], plan.Placement{
 			Target: catalog.Target{Colour: catalog.Blue, Environment: "production"}, Release: release, Deployment: deployment,
 		})
 		return plan.Containers[0].Labels[catalog.LabelSpec]
@@ -65,9 +65,9 @@ func TestSpecDigestLabelKnowsNoDeployment(t *testing.T) {
 	require.NotEqual(t, place("d1", "r1"), place("d1", "r2"))
 }
 
-// FuzzPlanHost: whatever file is sound can be planned for.
-func FuzzPlanHost(f *testing.F) {
-	files, err := filepath.Glob("servicefile/testdata/spec/good/*.yml")
+// FuzzOf: whatever file is sound can be planned for.
+func FuzzOf(f *testing.F) {
+	files, err := filepath.Glob("../servicefile/testdata/spec/good/*.yml")
 	if err != nil || len(files) == 0 {
 		f.Fatal("no service files to begin with", err)
 	}
@@ -91,7 +91,7 @@ func FuzzPlanHost(f *testing.F) {
 			t.Skip()
 		}
 		for _, env := range spec.Environments {
-			deployer.PlanHost(spec, env, deployer.Placement{Target: catalog.Target{Environment: env.Name}})
+			plan.Of(spec, env, plan.Placement{Target: catalog.Target{Environment: env.Name}})
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package deployer
+package plan
 
 import (
 	"testing"
@@ -27,14 +27,13 @@ func TestAContainerMovesToAnotherColour(t *testing.T) {
 	}
 	env := servicefile.Environment{Name: "production", Replicas: 2, Coloured: true}
 	planned := func(t catalog.Target, deployment string) catalog.ContainerSpec {
-		return PlanHost(s, env, Placement{Target: t, Release: "r1", Revision: "abc", Deployment: deployment}).Containers[1].ContainerSpec
+		return Of(s, env, Placement{Target: t, Release: "r1", Revision: "abc", Deployment: deployment}).Containers[1].ContainerSpec
 	}
-	w := work{spec: s}
 	for _, test := range []struct{ from, to catalog.Target }{{blue, green}, {green, blue}, {blue, blue}, {plain, plain}} {
 		was := planned(test.from, "d1")
 		// As its host started it, with a weight of the host's own.
-		was = w.toStart(PlannedContainer{ContainerSpec: was, Routed: true}, 7)
-		require.Equal(t, planned(test.to, "d2"), moved(was, "web", test.from, test.to, "d2"), "as a deployment would have made it there")
+		was = Container{ContainerSpec: was, Routed: true}.ToStart(7, Manner{})
+		require.Equal(t, planned(test.to, "d2"), Moved(was, "web", test.from, test.to, "d2"), "as a deployment would have made it there")
 		require.Equal(t, "7", was.Labels[catalog.ServiceWeight], "what it was made from is left alone")
 		require.Equal(t, "d1", was.Labels[catalog.LabelDeployment])
 	}
@@ -43,7 +42,7 @@ func TestAContainerMovesToAnotherColour(t *testing.T) {
 func TestSurplusIsWhatIsBeyondTheNewest(t *testing.T) {
 	kept := func(release, deployment string) catalog.Container {
 		return catalog.Container{
-			ID: deployment, Name: "web" + keptMark + deployment,
+			ID: deployment, Name: "web" + KeptMark + deployment,
 			Labels: map[string]string{catalog.LabelRelease: release, catalog.LabelDeployment: deployment},
 		}
 	}
@@ -52,7 +51,7 @@ func TestSurplusIsWhatIsBeyondTheNewest(t *testing.T) {
 	}
 	there := []catalog.Container{kept("r1", "d1"), kept("r2", "d2"), kept("r2", "d3"), kept("r3", "d4"), kept("r5", "d5"), held("r5"), held("r6")}
 	gone := func(keep int) (ids []string) {
-		for _, c := range surplus(there, keep) {
+		for _, c := range Surplus(there, keep) {
 			ids = append(ids, c.ID)
 		}
 		return ids
@@ -66,13 +65,5 @@ func TestSurplusIsWhatIsBeyondTheNewest(t *testing.T) {
 
 	stranger := kept("r1", "d1")
 	stranger.Labels = nil
-	require.False(t, isKept(stranger), "whoever has no label of ours is not ours")
-}
-
-func TestLogSince(t *testing.T) {
-	require.Equal(t, "c\nd\n", since("a\nb\nc\nd\n", "b"))
-	require.Equal(t, "b\n", since("b\na\nb\n", "a"))
-	require.Equal(t, "x\n", since("a\x1b[1m\nx\n", "a"))
-	require.Equal(t, "c\nd\n", since("c\nd\n", "gone"))
-	require.Empty(t, since("a\n", "a"))
+	require.False(t, IsKept(stranger), "whoever has no label of ours is not ours")
 }

@@ -1,4 +1,4 @@
-package deployer
+package plan
 
 import (
 	"slices"
@@ -7,9 +7,9 @@ import (
 	"teal/deployer/servicefile"
 )
 
-// recorded is what a deployment's record says of its containers. Hosts are named
+// Recorded is what a deployment's record says of its containers. Hosts are named
 // only where not all of them get the same. It is pure.
-func (p HostPlan) recorded(env servicefile.Environment) []catalog.DeployedContainer {
+func (p Plan) Recorded(env servicefile.Environment) []catalog.DeployedContainer {
 	var all []catalog.DeployedContainer
 	for _, c := range p.Containers {
 		first := len(all)
