@@ -68,7 +68,7 @@ func (n reading) words(want int, release string) string {
 // requests are told by their instances. It is pure.
 func unhealthy(there []work.Placed) []work.Placed {
 	all := slices.DeleteFunc(slices.Clone(there), func(c work.Placed) bool {
-		return plan.IsRegistered(c.Container) || !c.Running || c.Health != sick
+		return plan.IsRegistered(c.Container) || !c.Running || c.Health != plan.Sick
 	})
 	slices.SortFunc(all, func(a, b work.Placed) int {
 		return slices.Compare([]string{a.Place, a.Name}, []string{b.Place, b.Name})
@@ -80,14 +80,14 @@ func unhealthy(there []work.Placed) []work.Placed {
 // and this for the settle time without a break. A container that exits ends the
 // wait.
 func (r *run) check(ctx context.Context) error {
-	return r.awaitPassing(ctx, r.spec.Settle, func() int { return r.platform.instances(r.work()) })
+	return r.awaitPassing(ctx, r.spec.Settle, func() int { return r.platform.Instances(r.work()) })
 }
 
 // awaitBatch waits for the instances that were started until now.
 func (r *run) awaitBatch(ctx context.Context, started int) error {
-	r.later = r.platform.instances(r.work()) - started
+	r.later = r.platform.Instances(r.work()) - started
 	defer func() { r.later = 0 }()
-	return r.awaitPassing(ctx, 0, func() int { return r.platform.instances(r.work()) - r.later })
+	return r.awaitPassing(ctx, 0, func() int { return r.platform.Instances(r.work()) - r.later })
 }
 
 // awaitPassing waits until as many instances pass as shall, for a time without a
@@ -144,7 +144,7 @@ func (r *run) tooLate(now reading, want int) error {
 // taken too long.
 func (r *run) look(ctx context.Context) (reading, error) {
 	r.trouble = nil
-	there, err := r.platform.containers(ctx, r.work())
+	there, err := r.platform.Containers(ctx, r.work())
 	if errors.Is(err, work.ErrBroken) {
 		return reading{}, err
 	}

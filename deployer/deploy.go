@@ -74,12 +74,12 @@ func (d *Deployer) newRun(ctx context.Context, req Request) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if env.Hosts, err = d.endpoints(ctx, env); err != nil {
+	if env.Hosts, err = d.hosts().Endpoints(ctx, env); err != nil {
 		return nil, err
 	}
 	spec := req.Spec.In(env)
 	r := &run{Deployer: d, spec: spec, env: env, request: req}
-	if r.platform, err = d.platformOf(env); err != nil {
+	if r.platform, err = d.hosts().Platform(env); err != nil {
 		return nil, err
 	}
 	r.record = d.newRecord(req, r)
@@ -88,7 +88,7 @@ func (d *Deployer) newRun(ctx context.Context, req Request) (*run, error) {
 
 func (d *Deployer) newRecord(req Request, r *run) catalog.Deployment {
 	now := d.opt.Now()
-	hosts, _ := r.platform.places()
+	hosts, _ := r.platform.Places()
 	record := catalog.Deployment{
 		ID:          catalog.NewDeploymentID(now),
 		Service:     r.spec.Service,
@@ -145,7 +145,7 @@ func (r *run) preparations() []step {
 // recorded, so the beginning is told now.
 func (r *run) preflight(ctx context.Context) error {
 	r.announceBeside(ctx, r.record)
-	return r.platform.preflight(ctx, r.work())
+	return r.platform.Preflight(ctx, r.work())
 }
 
 // prepare goes through the given states.
@@ -217,7 +217,7 @@ func (r *run) decide() {
 		Deployment: r.record.ID, Images: r.record.Images,
 	})
 	r.record.Containers = r.plan.Recorded(r.env)
-	r.record.Hosts, r.record.Missed = r.platform.places()
+	r.record.Hosts, r.record.Missed = r.platform.Places()
 }
 
 // chooseTarget is where a deployment to env goes, and the alias that will point
@@ -244,7 +244,7 @@ func (r *run) enter(ctx context.Context, state catalog.DeploymentState) error {
 
 // write records the deployment and tells where it stands.
 func (r *run) write(ctx context.Context, next catalog.Deployment) error {
-	next.Hosts, next.Missed = r.platform.places()
+	next.Hosts, next.Missed = r.platform.Places()
 	if err := r.opt.Store.PutDeployment(ctx, next, r.lock.session); err != nil {
 		return fmt.Errorf("record that the deployment is %s: %w", next.State, err)
 	}

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
 	"teal/deployer/timing"
 )
 
@@ -19,12 +19,12 @@ import (
 // rest has defaults.
 type Options struct {
 	Store    Store
-	Connect  func(endpoint string) (Host, error) // called once for each endpoint
-	Fleet    Fleet                               // nil: routers are asked nothing
-	Registry Registry                            // nil: images are what the hosts have under their names
-	Now      func() time.Time                    // time.Now
-	Progress func(Event)                         // called one event at a time
-	By       string                              // user@host, for the records
+	Connect  func(endpoint string) (hosts.Host, error) // called once for each endpoint
+	Fleet    Fleet                                     // nil: routers are asked nothing
+	Registry Registry                                  // nil: images are what the hosts have under their names
+	Now      func() time.Time                          // time.Now
+	Progress func(Event)                               // called one event at a time
+	By       string                                    // user@host, for the records
 	Logger   hclog.Logger
 	// Poll is the pause between two looks at Consul while something is waited
 	// for; DefaultPoll when 0.
@@ -59,11 +59,8 @@ const (
 	DefaultInsist      = 20 * time.Second
 	takeBackTimeout    = 5 * time.Minute
 	evidenceTimeout    = 15 * time.Second
-	pingTimeout        = 5 * time.Second
-	loginTimeout       = 30 * time.Second // as long as the Docker command line gives ssh
-	lockPause          = time.Second      // between two tries to get a lock that is held
+	lockPause          = time.Second // between two tries to get a lock that is held
 	unlockTimeout      = 5 * time.Second
-	logLines           = 25
 )
 
 // Deployer deploys, goes back, flips and tells how things stand. It keeps nothing
@@ -72,7 +69,8 @@ const (
 type Deployer struct {
 	opt     Options
 	telling *sync.Mutex
-	hosts   *connections
+	// connected are shared by all copies of the deployer.
+	connected *hosts.Connections
 }
 
 // New makes a Deployer.
@@ -101,52 +99,7 @@ func New(opt Options) *Deployer {
 	if opt.Environ == nil {
 		opt.Environ = os.Environ()
 	}
-	return &Deployer{opt: opt, telling: &sync.Mutex{}, hosts: &connections{}}
-}
-
-// host is a connected host and where it was connected to.
-type host struct {
-	Host
-	endpoint string
-}
-
-func (d *Deployer) connect(endpoints []string) ([]host, error) {
-	hosts := make([]host, 0, len(endpoints))
-	for _, endpoint := range endpoints {
-		h, err := d.hosts.at(endpoint, d.opt.Connect)
-		if err != nil {
-			return nil, fmt.Errorf("connect to host %s: %w", endpoint, err)
-		}
-		hosts = append(hosts, host{Host: boundedHost{h}, endpoint: endpoint})
-	}
-	return hosts, nil
-}
-
-// onHosts does something on all hosts at once; the first error ends the others.
-func onHosts(ctx context.Context, hosts []host, do func(context.Context, host) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, h := range hosts {
-		group.Go(func() error { return onHost(ctx, h, do) })
-	}
-	return group.Wait()
-}
-
-// onEveryHost does something on all hosts at once and lets each come to its end.
-func onEveryHost(ctx context.Context, hosts []host, do func(context.Context, host) error) error {
-	errs := make([]error, len(hosts))
-	var wait sync.WaitGroup
-	for n, h := range hosts {
-		wait.Go(func() { errs[n] = onHost(ctx, h, do) })
-	}
-	wait.Wait()
-	return errors.Join(errs...)
-}
-
-func onHost(ctx context.Context, h host, do func(context.Context, host) error) error {
-	if err := do(ctx, h); err != nil {
-		return fmt.Errorf("host %s: %w", h.Name(), err)
-	}
-	return nil
+	return &Deployer{opt: opt, telling: &sync.Mutex{}, connected: hosts.NewConnections(opt.Connect)}
 }
 
 // pause waits for the time between two looks.

@@ -66,7 +66,7 @@ func (d *Deployer) Plan(ctx context.Context, req Request) (DeploymentPlan, error
 	if err != nil {
 		return DeploymentPlan{}, err
 	}
-	if env.Hosts, err = d.endpoints(ctx, env); err != nil {
+	if env.Hosts, err = d.hosts().Endpoints(ctx, env); err != nil {
 		return DeploymentPlan{}, err
 	}
 	spec := req.Spec.In(env)

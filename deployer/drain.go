@@ -111,7 +111,7 @@ func (r *run) succeed(ctx context.Context, waited []string) error {
 	if err := r.keep(cleaning, r.record); errors.Is(err, catalog.ErrLockLost) {
 		return r.afterFlip(err) // what is there is somebody else's to deal with
 	}
-	if err := r.platform.finish(cleaning, r.record); err != nil {
+	if err := r.platform.Finish(cleaning, r.record); err != nil {
 		notes = append(notes, fmt.Sprintf("some replaced containers could not be removed; the next deployment does: %s", err))
 	}
 	if len(waited) > 0 && r.env.StopStandby {
@@ -152,12 +152,12 @@ func (r *run) restOne(ctx context.Context, t catalog.Target) error {
 	if wanted, err := r.sendsTo(ctx, t); wanted || err != nil {
 		return err
 	}
-	rested := r.platform.rest(ctx, r.record.Service, t)
+	rested := r.platform.Rest(ctx, r.record.Service, t)
 	wanted, err := r.sendsTo(ctx, t)
 	if !wanted {
 		return errors.Join(rested, err)
 	}
-	_, err = r.platform.revive(ctx, r.record.Service, t, r.service.Releases[t])
+	_, err = r.platform.Revive(ctx, r.record.Service, t, r.service.Releases[t])
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
 	"teal/deployer/plan"
 )
 
@@ -43,8 +44,8 @@ func (d Drift) String() string {
 // why.
 func (d *Deployer) lookAround(ctx context.Context, service, environment string, deployments []catalog.Deployment) (seen []sighting, unseen []string) {
 	endpoints, limit := recordedHosts(deployments), glanceTimeout
-	if slices.ContainsFunc(endpoints, takesLogin) {
-		limit = loginTimeout
+	if slices.ContainsFunc(endpoints, hosts.TakesLogin) {
+		limit = hosts.LoginTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -112,12 +112,12 @@ func (r *run) evidence(ctx context.Context, f *Failure) {
 		f.Checks = failedChecks(now.others)
 		fillOutputs(ctx, f.Checks, now.others, r.spec.Check)
 		if f.Stage != catalog.Starting { // by then all of them are registered
-			there, _ := r.platform.containers(ctx, r.work()) // of a host that is not seen nothing is said
+			there, _ := r.platform.Containers(ctx, r.work()) // of a host that is not seen nothing is said
 			f.Unregistered = unregistered(there, service, r.record.Target)
 		}
 	}
 	if errors.Is(f.Err, catalog.ErrMoved) || errors.Is(f.Err, errAborted) {
 		return // the containers were well
 	}
-	f.Logs = r.platform.logs(ctx, r.work())
+	f.Logs = r.platform.Logs(ctx, r.work())
 }

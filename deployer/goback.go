@@ -92,7 +92,7 @@ func (d *Deployer) returning(ctx context.Context, req RollbackRequest) (*run, er
 	if err != nil {
 		return nil, fmt.Errorf("read the deployments of %s: %w", req.Service, err)
 	}
-	p, unreachable := d.recordedPlatform(ctx, recordedHosts(all))
+	p, unreachable := d.hosts().Recorded(ctx, recordedHosts(all))
 	r := &run{
 		Deployer: d, platform: p, spec: &servicefile.Spec{Service: req.Service}, env: servicefile.Environment{Name: req.Environment},
 		request: Request{Environment: req.Environment, Release: req.Release, WaitLock: req.WaitLock},
@@ -101,7 +101,7 @@ func (d *Deployer) returning(ctx context.Context, req RollbackRequest) (*run, er
 	r.record = catalog.Deployment{
 		ID: catalog.NewDeploymentID(now), Service: req.Service, Environment: req.Environment, Release: req.Release, By: d.opt.By,
 	}.Enter(catalog.Pending, now, "")
-	if used, _ := p.places(); len(used) == 0 {
+	if used, _ := p.Places(); len(used) == 0 {
 		return nil, errors.Join(fmt.Errorf("no host that release %s could be kept on answers", req.Release), unreachable)
 	}
 	if unreachable != nil {
@@ -145,7 +145,7 @@ func (r *run) wouldReturn(ctx context.Context, alias catalog.Alias, req Rollback
 		return Flipped{}, fmt.Errorf("%w by %s; wait for that deployment to end", catalog.ErrLocked, lock.Holder)
 	}
 	if err = r.find(ctx, req.Force); err == nil {
-		err = r.platform.preflight(ctx, r.work())
+		err = r.platform.Preflight(ctx, r.work())
 	}
 	if err != nil {
 		return Flipped{}, rollbackFailure(req.Service, alias, err)
@@ -176,7 +176,7 @@ func (r *run) find(ctx context.Context, force bool) error {
 	if old, ok := service.Releases[r.record.Target]; ok {
 		r.record.Replaces = &old
 	}
-	found, err := r.platform.recall(ctx, r.record)
+	found, err := r.platform.Recall(ctx, r.record)
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (r *run) take(ctx context.Context, found work.Recalled, force bool) error {
 	}
 	r.spec, r.plan = found.Spec, found.Plan
 	r.env.Replicas, r.env.Weights = found.Replicas, found.Weights
-	r.env.Hosts, _ = r.platform.places()
+	r.env.Hosts, _ = r.platform.Places()
 	r.record.RolledBackTo, r.record.Revision, r.record.Images = found.Source, found.Revision, found.Images()
 	r.record.Keep = keepOf(all)
 	if n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == found.Source }); n >= 0 {
@@ -205,7 +205,7 @@ func (r *run) take(ctx context.Context, found work.Recalled, force bool) error {
 		}
 	}
 	r.record.Containers = r.plan.Recorded(r.env)
-	r.record.Hosts, r.record.Missed = r.platform.places()
+	r.record.Hosts, r.record.Missed = r.platform.Places()
 	return nil
 }
 

@@ -71,7 +71,7 @@ func (r *run) testContainer(ctx context.Context, preview string, out io.Writer) 
 	test := r.spec.Gates.Test
 	c := r.besides(servicefile.Part{Image: test.Image, Env: r.testVariables(preview), StopGrace: testGrace}, "test")
 	c.Command = test.Command
-	code, err := r.platform.once(ctx, r.work(), c, out)
+	code, err := r.platform.Once(ctx, r.work(), c, out)
 	if err == nil && code != 0 {
 		err = fmt.Errorf("it ended with %d", code)
 	}

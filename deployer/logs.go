@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
 	"teal/deployer/plan"
 	"teal/deployer/printable"
 	"teal/deployer/timing"
@@ -63,12 +64,12 @@ type logReader struct {
 
 // logSource is a container whose output is read.
 type logSource struct {
-	host      host
+	host      hosts.Connected
 	container catalog.Container
 }
 
 // key names an incarnation of a container.
-func (s logSource) key() string { return s.host.endpoint + " " + s.container.ID }
+func (s logSource) key() string { return s.host.Endpoint + " " + s.container.ID }
 
 // read tells the last lines, host by host.
 func (l *logReader) read(ctx context.Context) error {
@@ -245,7 +246,7 @@ func (f *followers) one(ctx context.Context, s logSource, last string, again boo
 	lines := f.req.Lines
 	if again {
 		lines = 0
-		if text, err := s.host.Logs(ctx, s.container.ID, logLines); err == nil {
+		if text, err := s.host.Logs(ctx, s.container.ID, hosts.LogLines); err == nil {
 			_, _ = w.Write([]byte(since(text, last))) // it never fails
 		}
 	}

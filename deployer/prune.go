@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
 	"teal/deployer/plan"
 )
 
@@ -126,7 +127,7 @@ type pruning struct {
 // asideContainer is a container and its host.
 type asideContainer struct {
 	catalog.Container
-	host host
+	host hosts.Connected
 }
 
 func (p *pruning) look(ctx context.Context, req PruneRequest, env string) (err error) {
@@ -218,7 +219,7 @@ func (p *pruning) tell() {
 
 func (p *pruning) tellContainer(c asideContainer) {
 	p.pruned.Containers = append(p.pruned.Containers, PrunedContainer{
-		Host: c.host.endpoint, Container: c.Name, Target: plan.TargetOf(c.Container), Release: c.Labels[catalog.LabelRelease],
+		Host: c.host.Endpoint, Container: c.Name, Target: plan.TargetOf(c.Container), Release: c.Labels[catalog.LabelRelease],
 	})
 }
 
@@ -234,7 +235,7 @@ func (p *pruning) removeContainers(ctx context.Context) {
 			return // forget answers it
 		}
 		if err := c.host.Remove(ctx, c.ID); err != nil {
-			p.pruned.Left = append(p.pruned.Left, fmt.Sprintf("%s on %s could not be removed: %s", c.Name, c.host.endpoint, err))
+			p.pruned.Left = append(p.pruned.Left, fmt.Sprintf("%s on %s could not be removed: %s", c.Name, c.host.Endpoint, err))
 			continue
 		}
 		p.tellContainer(c)

@@ -13,6 +13,7 @@ import (
 	"github.com/distribution/reference"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
 	"teal/deployer/servicefile"
 )
 
@@ -40,12 +41,12 @@ func (d *Deployer) pruneImages(ctx context.Context, req PruneRequest, s *catalog
 		pruned.Left = append(pruned.Left, fmt.Sprintf("images are left alone while deployment %s to %s has not ended (%s)", all[n].ID, all[n].Environment, all[n].State))
 		return nil
 	}
-	hosts, unreachable := d.reach(ctx, recordedHosts(all))
+	reached, unreachable := d.hosts().Reach(ctx, recordedHosts(all))
 	if unreachable != nil {
 		pruned.Left = append(pruned.Left, unreachable.Error())
 	}
 	var mu sync.Mutex
-	return onEveryHost(ctx, hosts, func(ctx context.Context, h host) error {
+	return hosts.Each(ctx, reached, func(ctx context.Context, h hosts.Connected) error {
 		gone, left, err := pruneImagesOn(ctx, h, req, all)
 		mu.Lock()
 		defer mu.Unlock()
@@ -54,7 +55,7 @@ func (d *Deployer) pruneImages(ctx context.Context, req PruneRequest, s *catalog
 	})
 }
 
-func pruneImagesOn(ctx context.Context, h host, req PruneRequest, deployments []catalog.Deployment) (gone []PrunedImage, left []string, err error) {
+func pruneImagesOn(ctx context.Context, h hosts.Connected, req PruneRequest, deployments []catalog.Deployment) (gone []PrunedImage, left []string, err error) {
 	there, err := h.List(ctx, nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list its containers: %w", err)
@@ -75,9 +76,9 @@ func pruneImagesOn(ctx context.Context, h host, req PruneRequest, deployments []
 			switch {
 			case errors.Is(err, catalog.ErrInUse):
 			case err != nil:
-				left = append(left, fmt.Sprintf("image %s on %s could not be removed: %s", image.ID, h.endpoint, err))
+				left = append(left, fmt.Sprintf("image %s on %s could not be removed: %s", image.ID, h.Endpoint, err))
 			default:
-				gone = append(gone, PrunedImage{Host: h.endpoint, ID: image.ID, Tags: image.Tags, Size: image.Size})
+				gone = append(gone, PrunedImage{Host: h.Endpoint, ID: image.ID, Tags: image.Tags, Size: image.Size})
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func (r *run) pull(ctx context.Context) error {
 	if err := r.required(ctx); err != nil {
 		return err
 	}
-	ids, err := r.platform.pull(ctx, r.work())
+	ids, err := r.platform.Pull(ctx, r.work())
 	if err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func (r *run) adopt(ctx context.Context) error {
 		return fmt.Errorf("read service %s: %w", r.record.Service, err)
 	}
 	r.env.Hosts = r.record.Hosts
-	there, err := r.platformOf(r.env, r.record.Missed...)
+	there, err := r.hosts().Platform(r.env, r.record.Missed...)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
 	"teal/deployer/plan"
 )
 
@@ -21,7 +22,7 @@ const (
 // sighting is what a host has of a service in an environment.
 type sighting struct {
 	Endpoint   string
-	Host       host // its Host is nil when it could not be connected to
+	Host       hosts.Connected // its Host is nil when it could not be connected to
 	Containers []catalog.Container
 	Kept       []catalog.Container // of releases that are kept, which no target has
 	Shared     []catalog.Container // that belong to no colour
@@ -44,12 +45,12 @@ func (d *Deployer) sight(ctx context.Context, endpoint, service, environment str
 	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()
 	s := sighting{Endpoint: endpoint}
-	hosts, err := d.connect([]string{endpoint})
+	one, err := d.connected.To([]string{endpoint})
 	if err != nil {
 		s.Err = err
 		return s
 	}
-	s.Host = hosts[0]
+	s.Host = one[0]
 	labels := map[string]string{catalog.LabelService: service, catalog.LabelEnvironment: environment}
 	if s.Containers, err = s.Host.List(ctx, labels); err != nil {
 		s.Err = fmt.Errorf("host %s can't be seen: %w", endpoint, err)

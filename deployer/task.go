@@ -66,7 +66,7 @@ func (r *run) runTask(ctx context.Context, task servicefile.Task, command []stri
 	c := r.besides(part, task.Name)
 	c.Entrypoint, c.Command = command[:1], command[1:]
 	out := &printable.LineWriter{Line: func(line string) { r.step("%s: %s", task.Name, line) }}
-	code, err := r.platform.once(bound, r.work(), c, out)
+	code, err := r.platform.Once(bound, r.work(), c, out)
 	out.End()
 	switch {
 	case ctx.Err() != nil:

@@ -31,7 +31,7 @@ func (r *run) stillPassing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !now.complete(r.platform.instances(r.work())) {
+	if !now.complete(r.platform.Instances(r.work())) {
 		return r.check(ctx)
 	}
 	r.guards = now.passing

@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -19,6 +19,12 @@ const (
 	hostAct    = time.Minute      // to do something
 	hostPull   = 15 * time.Minute // to get an image
 
+	pingTimeout = 5 * time.Second
+
+	// LoginTimeout is that of an engine that is reached by SSH: as long as the Docker
+	// command line gives ssh.
+	LoginTimeout = 30 * time.Second
+
 	pingPause   = 5 * time.Second // between two pings while it works
 	pingsMissed = 3               // in a row, of a host that works no more
 )
@@ -26,17 +32,6 @@ const (
 // boundedHost ends what a host does not come to an end with. Waiting for a
 // container, and following it, last as long as the container does.
 type boundedHost struct{ Host }
-
-// within does something that a host may take a time for.
-func within[T any](ctx context.Context, limit time.Duration, do func(context.Context) (T, error)) (T, error) {
-	bound, done := context.WithTimeout(ctx, limit)
-	defer done()
-	answer, err := do(bound)
-	if err != nil && ctx.Err() == nil && bound.Err() != nil {
-		err = fmt.Errorf("no answer within %s: %w", limit, err)
-	}
-	return answer, err
-}
 
 // wholly is within for what changes something. Once begun it is waited for, even
 // when nobody wants it any more or the time for all of it is over: an engine
@@ -54,7 +49,7 @@ func wholly[T any](ctx context.Context, limit time.Duration, do func(context.Con
 			letGo(cause)
 		}
 	})()
-	return within(act, limit, do)
+	return timing.Within(act, limit, do)
 }
 
 func acting(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
@@ -62,22 +57,22 @@ func acting(ctx context.Context, limit time.Duration, do func(context.Context) e
 	return err
 }
 
-// takesLogin tells whether an endpoint is reached by SSH, where each connection
+// TakesLogin tells whether an endpoint is reached by SSH, where each connection
 // begins with a login.
-func takesLogin(endpoint string) bool { return strings.HasPrefix(endpoint, "ssh://") }
+func TakesLogin(endpoint string) bool { return strings.HasPrefix(endpoint, "ssh://") }
 
 // Ping gives an engine that is reached by SSH the time that a login may take.
 func (b boundedHost) Ping(ctx context.Context) error {
 	limit := pingTimeout
-	if takesLogin(b.Name()) {
-		limit = loginTimeout
+	if TakesLogin(b.Name()) {
+		limit = LoginTimeout
 	}
-	_, err := within(ctx, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, b.Host.Ping(ctx) })
+	_, err := timing.Within(ctx, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, b.Host.Ping(ctx) })
 	return err
 }
 
 func (b boundedHost) Info(ctx context.Context) (catalog.Machine, error) {
-	return within(ctx, hostGlance, b.Host.Info)
+	return timing.Within(ctx, hostGlance, b.Host.Info)
 }
 
 // List gives a host that answers at all more time than a glance: an engine looks at
@@ -90,11 +85,11 @@ func (b boundedHost) List(ctx context.Context, labels map[string]string) ([]cata
 }
 
 func (b boundedHost) Image(ctx context.Context, ref string) (catalog.Image, error) {
-	return within(ctx, hostGlance, func(ctx context.Context) (catalog.Image, error) { return b.Host.Image(ctx, ref) })
+	return timing.Within(ctx, hostGlance, func(ctx context.Context) (catalog.Image, error) { return b.Host.Image(ctx, ref) })
 }
 
 func (b boundedHost) Images(ctx context.Context, repository string) ([]catalog.Image, error) {
-	return within(ctx, hostGlance, func(ctx context.Context) ([]catalog.Image, error) { return b.Host.Images(ctx, repository) })
+	return timing.Within(ctx, hostGlance, func(ctx context.Context) ([]catalog.Image, error) { return b.Host.Images(ctx, repository) })
 }
 
 func (b boundedHost) RemoveImage(ctx context.Context, id string) error {
@@ -106,7 +101,7 @@ func (b boundedHost) Describe(ctx context.Context, id string) (catalog.Container
 }
 
 func (b boundedHost) Logs(ctx context.Context, id string, lines int) (string, error) {
-	return within(ctx, hostGlance, func(ctx context.Context) (string, error) { return b.Host.Logs(ctx, id, lines) })
+	return timing.Within(ctx, hostGlance, func(ctx context.Context) (string, error) { return b.Host.Logs(ctx, id, lines) })
 }
 
 func (b boundedHost) Pull(ctx context.Context, image string) (string, error) {
@@ -116,7 +111,7 @@ func (b boundedHost) Pull(ctx context.Context, image string) (string, error) {
 // attended is within for what changes nothing that matters, and may take long: it
 // ends much sooner where the host does not even answer a ping meanwhile.
 func attended[T any](ctx context.Context, b boundedHost, limit time.Duration, do func(context.Context) (T, error)) (T, error) {
-	return within(ctx, limit, func(ctx context.Context) (T, error) {
+	return timing.Within(ctx, limit, func(ctx context.Context) (T, error) {
 		attended, done := b.attend(ctx)
 		defer done()
 		answer, err := do(attended)

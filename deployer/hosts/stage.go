@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -12,20 +12,20 @@ import (
 	"teal/deployer/work"
 )
 
-// stage puts aside what the target holds and starts the work, a batch of hosts at
+// Stage puts aside what the target holds and starts the work, a batch of hosts at
 // a time. The earlier containers are stopped and kept under another name, so that
 // a failure can bring them back. In an uncoloured environment this is the outage:
 // its only containers stop, and the new ones get requests as soon as they pass.
 // Running both side by side would need two private networks and volumes, which is
 // what coloured environments are.
-func (p *hostPlatform) stage(ctx context.Context, w work.Order, ready func(context.Context, int) error) error {
+func (p *Platform) Stage(ctx context.Context, w work.Order, ready func(context.Context, int) error) error {
 	hosts := p.used()
 	size := len(hosts)
 	if w.Env.Batch > 0 {
 		size = w.Env.Batch
 	}
 	for n, batch := range slices.Collect(slices.Chunk(hosts, size)) {
-		err := p.onAll(ctx, w, batch, func(ctx context.Context, h host) error { return p.stageOn(ctx, w, h) })
+		err := p.onAll(ctx, w, batch, func(ctx context.Context, h Connected) error { return p.stageOn(ctx, w, h) })
 		if err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (p *hostPlatform) stage(ctx context.Context, w work.Order, ready func(conte
 // stageOn creates the new containers of a host while the earlier ones still end,
 // each once its name is free, and starts them when all of those have ended: old
 // and new share names on the network, volumes and ports.
-func (p *hostPlatform) stageOn(ctx context.Context, w work.Order, h host) error {
+func (p *Platform) stageOn(ctx context.Context, w work.Order, h Connected) error {
 	there, err := listTarget(ctx, h, w.Record.Service, w.Record.Target)
 	if err != nil {
 		return err

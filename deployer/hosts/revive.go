@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	"teal/deployer/plan"
 )
 
-// revive starts the release on all hosts at once.
-func (p *hostPlatform) revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error) {
+// Revive starts the release on all hosts at once.
+func (p *Platform) Revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error) {
 	var instances atomic.Int64
-	err := onHosts(ctx, p.used(), func(ctx context.Context, h host) error {
+	err := onHosts(ctx, p.used(), func(ctx context.Context, h Connected) error {
 		n, err := p.reviveOn(ctx, h, service, t, release)
 		instances.Add(int64(n))
 		return err
@@ -23,7 +23,7 @@ func (p *hostPlatform) revive(ctx context.Context, service string, t catalog.Tar
 
 // reviveOn starts what a host holds of a release and answers how many instances
 // that makes.
-func (p *hostPlatform) reviveOn(ctx context.Context, h host, service string, t catalog.Target, release catalog.Release) (int, error) {
+func (p *Platform) reviveOn(ctx context.Context, h Connected, service string, t catalog.Target, release catalog.Release) (int, error) {
 	cs, err := restingOn(ctx, h, service, t, release)
 	if err != nil {
 		return 0, err
@@ -33,14 +33,14 @@ func (p *hostPlatform) reviveOn(ctx context.Context, h host, service string, t c
 	}
 	started := registered(cs)
 	for _, c := range started {
-		p.tell(Event{Kind: Step, Host: h.Name(), Container: c.Name, Text: "started the standby again"})
+		p.via.Tell(Told{Host: h.Name(), Container: c.Name, Text: "started the standby again"})
 	}
 	return len(started), nil
 }
 
 // restartInOrder starts what is stopped as it was started at first, each after what
 // it depends on.
-func (p *hostPlatform) restartInOrder(ctx context.Context, h host, service string, t catalog.Target, cs []catalog.Container) error {
+func (p *Platform) restartInOrder(ctx context.Context, h Connected, service string, t catalog.Target, cs []catalog.Container) error {
 	look := func(ctx context.Context) ([]catalog.Container, error) {
 		all, err := h.List(ctx, map[string]string{catalog.LabelService: service})
 		return slices.DeleteFunc(all, func(c catalog.Container) bool {
@@ -53,7 +53,7 @@ func (p *hostPlatform) restartInOrder(ctx context.Context, h host, service strin
 		if err := p.awaitDependencies(ctx, dependent{c.Labels[catalog.LabelPart], how.After, how.Timeout}, look); ctx.Err() != nil {
 			return context.Cause(ctx)
 		} else if err != nil { // better to go back to what may not come up than not at all
-			p.tell(Event{Kind: Note, Host: h.Name(), Container: c.Name, Text: fmt.Sprintf("host %s: %s; it is started all the same", h.Name(), err)})
+			p.via.Tell(Told{Trouble: true, Host: h.Name(), Container: c.Name, Text: fmt.Sprintf("host %s: %s; it is started all the same", h.Name(), err)})
 		}
 		if err := restart(ctx, h, []catalog.Container{c}, ""); err != nil {
 			return err
@@ -62,10 +62,10 @@ func (p *hostPlatform) restartInOrder(ctx context.Context, h host, service strin
 	return nil
 }
 
-// resting looks at all hosts at once.
-func (p *hostPlatform) resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error) {
+// Resting looks at all hosts at once.
+func (p *Platform) Resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error) {
 	var instances atomic.Int64
-	err := onHosts(ctx, p.used(), func(ctx context.Context, h host) error {
+	err := onHosts(ctx, p.used(), func(ctx context.Context, h Connected) error {
 		cs, err := restingOn(ctx, h, service, t, release)
 		instances.Add(int64(len(registered(cs))))
 		return err
@@ -74,7 +74,7 @@ func (p *hostPlatform) resting(ctx context.Context, service string, t catalog.Ta
 }
 
 // restingOn is what a host holds of a release, stopped or not.
-func restingOn(ctx context.Context, h host, service string, t catalog.Target, release catalog.Release) ([]catalog.Container, error) {
+func restingOn(ctx context.Context, h Connected, service string, t catalog.Target, release catalog.Release) ([]catalog.Container, error) {
 	cs, err := listTarget(ctx, h, service, t)
 	return slices.DeleteFunc(cs, func(c catalog.Container) bool {
 		return release.ID != "" && c.Labels[catalog.LabelRelease] != release.ID || plan.IsAside(c) || plan.IsTask(c)

@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -15,34 +15,34 @@ import (
 // minDisk is how many bytes must be free where a host keeps its images.
 const minDisk = 512 << 20
 
-// preflight asks all hosts before any is touched, so that one that can't take the
+// Preflight asks all hosts before any is touched, so that one that can't take the
 // work does not leave the fleet mixed.
-func (p *hostPlatform) preflight(ctx context.Context, w work.Order) error {
+func (p *Platform) Preflight(ctx context.Context, w work.Order) error {
 	gone := p.silent(ctx)
 	if err := p.drop(w, gone); err != nil {
 		return fmt.Errorf("nothing was started: %w", err)
 	}
-	known, err := p.opt.Store.Hosts(ctx)
+	known, err := p.via.Known(ctx)
 	if err != nil {
 		w.Note("what registrators tell of the hosts can't be read: %s", err)
 	}
-	return p.onEvery(ctx, w, p.used(), func(ctx context.Context, h host) error {
+	return p.onEvery(ctx, w, p.used(), func(ctx context.Context, h Connected) error {
 		return errors.Join(p.roomOn(ctx, h, known), p.free(ctx, w, h))
 	})
 }
 
 // silent are the hosts that do not answer, and why.
-func (p *hostPlatform) silent(ctx context.Context) map[string]error {
+func (p *Platform) silent(ctx context.Context) map[string]error {
 	var mu sync.Mutex
 	gone := map[string]error{}
-	_ = onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
+	_ = Each(ctx, p.used(), func(ctx context.Context, h Connected) error {
 		err := h.Ping(ctx)
 		if err == nil {
 			return nil
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		gone[h.endpoint] = fmt.Errorf("it does not answer at %s; see that its engine runs and can be reached: %w", h.endpoint, err)
+		gone[h.Endpoint] = fmt.Errorf("it does not answer at %s; see that its engine runs and can be reached: %w", h.Endpoint, err)
 		return nil
 	})
 	return gone
@@ -50,10 +50,10 @@ func (p *hostPlatform) silent(ctx context.Context) map[string]error {
 
 // roomOn is that a host has too little room for images. Where nobody can tell, as
 // the engine does not, it has enough.
-func (p *hostPlatform) roomOn(ctx context.Context, h host, known []catalog.HostRecord) error {
+func (p *Platform) roomOn(ctx context.Context, h Connected, known []catalog.HostRecord) error {
 	machine, _ := h.Info(ctx) // of which nothing is known, nothing is asked
-	free := recordedRoom(known, h.endpoint, machine.Engine)
-	if isSocket(h.endpoint) {
+	free := recordedRoom(known, h.Endpoint, machine.Engine)
+	if isSocket(h.Endpoint) {
 		free = freeAt(machine.Root, free)
 	}
 	if free > 0 && free < minDisk {
@@ -93,7 +93,7 @@ func freeAt(path string, otherwise int64) int64 {
 
 // free is that somebody else has what the work needs on a host: a container name
 // or a port.
-func (p *hostPlatform) free(ctx context.Context, w work.Order, h host) error {
+func (p *Platform) free(ctx context.Context, w work.Order, h Connected) error {
 	if !wantsNames(w) {
 		return nil
 	}

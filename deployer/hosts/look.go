@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"cmp"
@@ -13,13 +13,13 @@ import (
 	"teal/deployer/work"
 )
 
-// containers looks at all hosts at once that the work was begun on.
-func (p *hostPlatform) containers(ctx context.Context, w work.Order) ([]work.Placed, error) {
+// Containers looks at all hosts at once that the work was begun on.
+func (p *Platform) Containers(ctx context.Context, w work.Order) ([]work.Placed, error) {
 	var mu sync.Mutex
 	var all []work.Placed
 	hosts := p.used()
 	hosts = hosts[:max(0, len(hosts)-w.Later/max(1, w.Env.Replicas))]
-	err := p.onAll(ctx, w, hosts, func(ctx context.Context, h host) error {
+	err := p.onAll(ctx, w, hosts, func(ctx context.Context, h Connected) error {
 		cs, err := mine(ctx, h, w.Record)
 		if err == nil {
 			err = intact(h, cs, len(w.Plan.Containers))
@@ -35,7 +35,7 @@ func (p *hostPlatform) containers(ctx context.Context, w work.Order) ([]work.Pla
 }
 
 // intact is what is wrong with a host's containers that no waiting cures.
-func intact(h host, there []catalog.Container, planned int) error {
+func intact(h Connected, there []catalog.Container, planned int) error {
 	for _, c := range there {
 		if plan.HasFailed(c) {
 			return fmt.Errorf("%s exited with %d before the flip: %w", c.Name, c.ExitCode, work.ErrBroken)
@@ -47,8 +47,11 @@ func intact(h host, there []catalog.Container, planned int) error {
 	return nil
 }
 
-// logs asks every host that answers.
-func (p *hostPlatform) logs(ctx context.Context, w work.Order) []work.ContainerLog {
+// LogLines is how many lines of a container's log are taken for its last words.
+const LogLines = 25
+
+// Logs asks every host that answers.
+func (p *Platform) Logs(ctx context.Context, w work.Order) []work.ContainerLog {
 	hosts := p.used()
 	found := make([][]work.ContainerLog, len(hosts))
 	var wait sync.WaitGroup
@@ -77,7 +80,7 @@ func suspects(there []catalog.Container, routed string) []catalog.Container {
 		}
 		if plan.HasFailed(c) {
 			exited = append(exited, c)
-		} else if isAiling(c) || c.Labels[catalog.LabelPart] == routed {
+		} else if plan.IsAiling(c) || c.Labels[catalog.LabelPart] == routed {
 			running = append(running, c)
 		}
 	}
@@ -87,28 +90,15 @@ func suspects(there []catalog.Container, routed string) []catalog.Container {
 	return running
 }
 
-// What Docker says of a container whose HEALTHCHECK passes, or has failed as often
-// as it may.
-const (
-	healthy = "healthy"
-	sick    = "unhealthy"
-)
-
-// isAiling tells whether a container runs and its HEALTHCHECK does not say that it
-// is well.
-func isAiling(c catalog.Container) bool {
-	return c.Running && c.Health != "" && c.Health != healthy
-}
-
-func containerLog(ctx context.Context, h host, c catalog.Container) work.ContainerLog {
+func containerLog(ctx context.Context, h Connected, c catalog.Container) work.ContainerLog {
 	log := work.ContainerLog{Host: h.Name(), Container: c.Name, State: "is running"}
 	switch {
 	case !c.Running:
 		log.State = fmt.Sprintf("exited with %d", c.ExitCode)
-	case isAiling(c):
+	case plan.IsAiling(c):
 		log.State = fmt.Sprintf("is running and %s (its HEALTHCHECK said: %s)", c.Health, cmp.Or(strings.TrimSpace(c.HealthOutput), "nothing"))
 	}
-	lines, err := h.Logs(ctx, c.ID, logLines)
+	lines, err := h.Logs(ctx, c.ID, LogLines)
 	if err != nil {
 		lines = fmt.Sprintf("(its logs can't be read: %s)", err)
 	}

@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 // startShared sees to it that the parts run that belong to no colour. What runs
 // already is left alone, even when the file says something else by now: it holds
 // what the service lives on.
-func (p *hostPlatform) startShared(ctx context.Context, w work.Order, h host) error {
+func (p *Platform) startShared(ctx context.Context, w work.Order, h Connected) error {
 	if len(w.Plan.Shared) == 0 {
 		return nil
 	}
@@ -38,7 +38,7 @@ func (p *hostPlatform) startShared(ctx context.Context, w work.Order, h host) er
 	return nil
 }
 
-func shareOne(ctx context.Context, w work.Order, h host, want plan.Container, there map[string]catalog.Container) error {
+func shareOne(ctx context.Context, w work.Order, h Connected, want plan.Container, there map[string]catalog.Container) error {
 	c, ok := there[want.Name]
 	if !ok {
 		if _, err := startOne(ctx, h, want.ContainerSpec); err != nil {

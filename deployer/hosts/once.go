@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"teal/deployer/work"
 )
 
-// once runs the container on the first host.
-func (p *hostPlatform) once(ctx context.Context, w work.Order, c plan.Container, out io.Writer) (exitCode int, err error) {
+// Once runs the container on the first host.
+func (p *Platform) Once(ctx context.Context, w work.Order, c plan.Container, out io.Writer) (exitCode int, err error) {
 	hosts := p.used()
 	if len(hosts) == 0 {
 		return 0, errors.New("there is no host to run it on")
@@ -39,7 +39,7 @@ func (p *hostPlatform) once(ctx context.Context, w work.Order, c plan.Container,
 }
 
 // removeLeft removes what a dead deployer left of the same.
-func removeLeft(ctx context.Context, h host, c plan.Container) error {
+func removeLeft(ctx context.Context, h Connected, c plan.Container) error {
 	there, err := h.List(ctx, map[string]string{catalog.LabelService: c.Labels[catalog.LabelService], catalog.LabelTask: c.Labels[catalog.LabelTask]})
 	if err != nil {
 		return fmt.Errorf("look for an earlier %s: %w", c.Name, err)
@@ -53,7 +53,7 @@ func removeLeft(ctx context.Context, h host, c plan.Container) error {
 }
 
 // waitFollowing waits for a container's end while its output is copied.
-func waitFollowing(ctx context.Context, h host, id string, out io.Writer) (int, error) {
+func waitFollowing(ctx context.Context, h Connected, id string, out io.Writer) (int, error) {
 	following, stop := context.WithCancel(ctx)
 	var wait sync.WaitGroup
 	wait.Go(func() { _ = h.Follow(following, id, -1, out) }) // what is shown is a convenience
@@ -68,7 +68,7 @@ func waitFollowing(ctx context.Context, h host, id string, out io.Writer) (int, 
 	return code, nil
 }
 
-func removeOnce(ctx context.Context, h host, id string, c plan.Container) error {
+func removeOnce(ctx context.Context, h Connected, id string, c plan.Container) error {
 	ctx, done := timing.Bounded(ctx, c.StopGrace+timing.Cleanup)
 	defer done()
 	if err := h.Stop(ctx, id, c.StopGrace); err != nil {

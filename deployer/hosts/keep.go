@@ -1,10 +1,9 @@
-package deployer
+package hosts
 
 import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,7 +22,7 @@ func worthKeeping(record catalog.Deployment, c catalog.Container) bool {
 }
 
 // keep makes a container one of a kept release.
-func keep(ctx context.Context, h host, c catalog.Container) error {
+func keep(ctx context.Context, h Connected, c catalog.Container) error {
 	if c.Running { // somebody has started it meanwhile
 		if err := stopOne(ctx, h, c); err != nil {
 			return err
@@ -37,7 +36,7 @@ func keep(ctx context.Context, h host, c catalog.Container) error {
 }
 
 // dropSurplus removes from a host what a deployment's environment keeps no more.
-func dropSurplus(ctx context.Context, h host, record catalog.Deployment) error {
+func dropSurplus(ctx context.Context, h Connected, record catalog.Deployment) error {
 	there, err := h.List(ctx, map[string]string{catalog.LabelService: record.Service, catalog.LabelEnvironment: record.Environment})
 	if err != nil {
 		return fmt.Errorf("list what is kept of %s in %s: %w", record.Service, record.Environment, err)
@@ -52,24 +51,4 @@ func dropSurplus(ctx context.Context, h host, record catalog.Deployment) error {
 		})
 	}
 	return group.Wait()
-}
-
-// keptReleases are the releases that hosts keep, the newest first. It is pure.
-func keptReleases(environment string, seen []sighting) []KeptRelease {
-	var all []KeptRelease
-	for _, one := range seen {
-		for _, c := range one.Kept {
-			brought := c.Labels[catalog.LabelDeployment]
-			n := slices.IndexFunc(all, func(k KeptRelease) bool { return k.Deployment == brought })
-			if n < 0 {
-				n = len(all)
-				all = append(all, KeptRelease{Environment: environment, Release: c.Labels[catalog.LabelRelease], Deployment: brought})
-			}
-			if !slices.Contains(all[n].Hosts, one.Endpoint) {
-				all[n].Hosts = append(all[n].Hosts, one.Endpoint)
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b KeptRelease) int { return cmp.Compare(b.Deployment, a.Deployment) })
-	return all
 }

@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"cmp"
@@ -12,12 +12,12 @@ import (
 )
 
 // stopParts stops containers, as eachPart goes through them.
-func stopParts(ctx context.Context, h host, cs []catalog.Container) error {
+func stopParts(ctx context.Context, h Connected, cs []catalog.Container) error {
 	return eachPart(ctx, cs, func(ctx context.Context, c catalog.Container) error { return stopOne(ctx, h, c) })
 }
 
 // stopOne stops a container, which may take as long as was said when it was made.
-func stopOne(ctx context.Context, h host, c catalog.Container) error {
+func stopOne(ctx context.Context, h Connected, c catalog.Container) error {
 	if err := h.Stop(ctx, c.ID, cmp.Or(c.StopGrace, servicefile.DefaultStopGrace)); err != nil {
 		return fmt.Errorf("stop %s: %w", c.Name, err)
 	}
@@ -46,7 +46,7 @@ func eachPart(ctx context.Context, cs []catalog.Container, do func(context.Conte
 }
 
 // discard stops and removes a container.
-func discard(ctx context.Context, h host, c catalog.Container) error {
+func discard(ctx context.Context, h Connected, c catalog.Container) error {
 	if err := stopOne(ctx, h, c); err != nil {
 		return err
 	}
@@ -55,12 +55,12 @@ func discard(ctx context.Context, h host, c catalog.Container) error {
 
 // discardUnused is discard for one that never had users: what waits for its place
 // must not wait for long.
-func discardUnused(ctx context.Context, h host, c catalog.Container) error {
+func discardUnused(ctx context.Context, h Connected, c catalog.Container) error {
 	c.StopGrace = min(c.StopGrace, servicefile.DefaultStopGrace)
 	return discard(ctx, h, c)
 }
 
-func removeOne(ctx context.Context, h host, c catalog.Container) error {
+func removeOne(ctx context.Context, h Connected, c catalog.Container) error {
 	if err := h.Remove(ctx, c.ID); err != nil {
 		return fmt.Errorf("remove %s: %w", c.Name, err)
 	}

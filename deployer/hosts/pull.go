@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -11,10 +11,10 @@ import (
 	"teal/deployer/work"
 )
 
-// pull gets the images onto all hosts at once.
-func (p *hostPlatform) pull(ctx context.Context, w work.Order) (map[string]string, error) {
+// Pull gets the images onto all hosts at once.
+func (p *Platform) Pull(ctx context.Context, w work.Order) (map[string]string, error) {
 	pulled := &pulledImages{of: map[string]pulledImage{}}
-	err := p.onAll(ctx, w, p.used(), func(ctx context.Context, h host) error {
+	err := p.onAll(ctx, w, p.used(), func(ctx context.Context, h Connected) error {
 		return pulled.on(ctx, w, h)
 	})
 	ids := map[string]string{}
@@ -44,7 +44,7 @@ func (i pulledImage) differs(o pulledImage) bool {
 		!slices.ContainsFunc(i.digests, func(d string) bool { return slices.Contains(o.digests, d) })
 }
 
-func (i *pulledImages) on(ctx context.Context, w work.Order, h host) error {
+func (i *pulledImages) on(ctx context.Context, w work.Order, h Connected) error {
 	seen := map[string]string{}
 	for _, part := range w.Spec.Parts {
 		image := plan.ImageOf(part, w.Record.Images)
@@ -78,7 +78,7 @@ func (i *pulledImages) on(ctx context.Context, w work.Order, h host) error {
 
 // digestsOn are what an image is called in registries; none where the host can't
 // tell.
-func digestsOn(ctx context.Context, h host, image string) []string {
+func digestsOn(ctx context.Context, h Connected, image string) []string {
 	known, err := h.Image(ctx, image)
 	if err != nil {
 		return nil

@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -21,7 +21,7 @@ func vacanciesAfter(old leftovers) vacancies {
 }
 
 // vacate gives a container the name that it is kept under, and its own away.
-func (v vacancies) vacate(ctx context.Context, h host, c catalog.Container) error {
+func (v vacancies) vacate(ctx context.Context, h Connected, c catalog.Container) error {
 	if !plan.IsAside(c) {
 		if err := h.Rename(ctx, c.ID, c.Name+plan.PreviousSuffix); err != nil {
 			return fmt.Errorf("put %s aside: %w", c.Name, err)

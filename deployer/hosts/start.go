@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // create creates all of the work on a host, and what it shares, and answers the
 // ids in the plan's order.
-func (p *hostPlatform) create(ctx context.Context, w work.Order, h host, names vacancies) (ids []string, err error) {
+func (p *Platform) create(ctx context.Context, w work.Order, h Connected, names vacancies) (ids []string, err error) {
 	if err := p.startShared(ctx, w, h); err != nil {
 		return nil, err
 	}
@@ -23,7 +23,7 @@ func (p *hostPlatform) create(ctx context.Context, w work.Order, h host, names v
 		if err := names.await(ctx, c.Name); err != nil {
 			return nil, err
 		}
-		id, err := createOne(ctx, h, c.ToStart(w.Env.Weights[h.endpoint], plan.MannerFor(w.Spec, c)))
+		id, err := createOne(ctx, h, c.ToStart(w.Env.Weights[h.Endpoint], plan.MannerFor(w.Spec, c)))
 		if err != nil {
 			return nil, err
 		}
@@ -33,7 +33,7 @@ func (p *hostPlatform) create(ctx context.Context, w work.Order, h host, names v
 }
 
 // start starts what was created, what others wait for first.
-func (p *hostPlatform) start(ctx context.Context, w work.Order, h host, ids []string) error {
+func (p *Platform) start(ctx context.Context, w work.Order, h Connected, ids []string) error {
 	for n, c := range w.Plan.Containers {
 		if err := p.awaitPlanned(ctx, w, h, c); err != nil {
 			return err
@@ -46,7 +46,7 @@ func (p *hostPlatform) start(ctx context.Context, w work.Order, h host, ids []st
 	return nil
 }
 
-func createOne(ctx context.Context, h host, spec catalog.ContainerSpec) (id string, err error) {
+func createOne(ctx context.Context, h Connected, spec catalog.ContainerSpec) (id string, err error) {
 	id, err = h.Create(ctx, spec)
 	if errors.Is(err, catalog.ErrNameTaken) {
 		return "", fmt.Errorf("create %s: a container that is not Teal's has that name; rename or remove it: %w", spec.Name, err)
@@ -57,7 +57,7 @@ func createOne(ctx context.Context, h host, spec catalog.ContainerSpec) (id stri
 	return id, nil
 }
 
-func startOne(ctx context.Context, h host, spec catalog.ContainerSpec) (id string, err error) {
+func startOne(ctx context.Context, h Connected, spec catalog.ContainerSpec) (id string, err error) {
 	id, err = createOne(ctx, h, spec)
 	if err != nil {
 		return "", err

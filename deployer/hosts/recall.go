@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"cmp"
@@ -14,6 +14,7 @@ import (
 	"teal/catalog"
 	"teal/deployer/plan"
 	"teal/deployer/servicefile"
+	"teal/deployer/timing"
 	"teal/deployer/work"
 )
 
@@ -22,13 +23,13 @@ var errNotKept = errors.New("it is not kept")
 
 // keptOn is what one host has of a kept release, in the order it was started.
 type keptOn struct {
-	host       host
+	host       Connected
 	containers []catalog.Container
 }
 
-// recall finds the newest that hosts have kept of a release, and goes on with
+// Recall finds the newest that hosts have kept of a release, and goes on with
 // those hosts only that have it whole: others could not run the very same.
-func (p *hostPlatform) recall(ctx context.Context, record catalog.Deployment) (work.Recalled, error) {
+func (p *Platform) Recall(ctx context.Context, record catalog.Deployment) (work.Recalled, error) {
 	there, unseen := p.lookForKept(ctx, record)
 	source, whole := newestWhole(there, record.Release)
 	if len(whole) == 0 {
@@ -41,14 +42,14 @@ func (p *hostPlatform) recall(ctx context.Context, record catalog.Deployment) (w
 	}
 	r.Source, r.Weights = source, map[string]int{}
 	for _, one := range whole {
-		r.Weights[one.host.endpoint] = weightOf(one.containers)
+		r.Weights[one.host.Endpoint] = weightOf(one.containers)
 	}
 	return r, nil
 }
 
 // lookForKept looks at all hosts. One that can't be seen is left out: going back
 // with fewer instances is better than not going back.
-func (p *hostPlatform) lookForKept(ctx context.Context, record catalog.Deployment) ([]keptOn, error) {
+func (p *Platform) lookForKept(ctx context.Context, record catalog.Deployment) ([]keptOn, error) {
 	hosts := p.used()
 	found := make([]keptOn, len(hosts))
 	errs := make([]error, len(hosts))
@@ -107,19 +108,19 @@ func notKept(there []keptOn, release string) error {
 }
 
 // narrow goes on with some of the hosts, any of which may fail from now on.
-func (p *hostPlatform) narrow(to []keptOn, record catalog.Deployment) {
+func (p *Platform) narrow(to []keptOn, record catalog.Deployment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	has := map[string]bool{}
 	for _, one := range to {
-		has[one.host.endpoint] = true
+		has[one.host.Endpoint] = true
 	}
 	for _, h := range p.hosts {
-		if !has[h.endpoint] {
-			p.tell(Event{Kind: Note, Service: record.Service, Host: h.Name(), Text: fmt.Sprintf("release %s is not kept there, and is not brought up there", record.Release)})
+		if !has[h.Endpoint] {
+			p.via.Tell(Told{Trouble: true, Service: record.Service, Host: h.Name(), Text: fmt.Sprintf("release %s is not kept there, and is not brought up there", record.Release)})
 		}
 	}
-	p.hosts = slices.DeleteFunc(slices.Clone(p.hosts), func(h host) bool { return !has[h.endpoint] })
+	p.hosts = slices.DeleteFunc(slices.Clone(p.hosts), func(h Connected) bool { return !has[h.Endpoint] })
 	p.atLeast = 1
 }
 
@@ -131,7 +132,7 @@ func recallFrom(ctx context.Context, from keptOn, record catalog.Deployment) (wo
 		Plan: plan.Plan{Network: base, NetworkLabels: plan.TargetLabels(record.Service, record.Target)},
 	}
 	for _, c := range from.containers {
-		spec, err := within(ctx, hostAct, func(ctx context.Context) (catalog.ContainerSpec, error) {
+		spec, err := timing.Within(ctx, hostAct, func(ctx context.Context) (catalog.ContainerSpec, error) {
 			return from.host.Describe(ctx, c.ID)
 		})
 		if err != nil {

@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 )
 
 // putAside stops what a target holds on a host, and gives its names away.
-func (p *hostPlatform) putAside(ctx context.Context, w work.Order, h host, l leftovers, names vacancies) error {
+func (p *Platform) putAside(ctx context.Context, w work.Order, h Connected, l leftovers, names vacancies) error {
 	for _, c := range l.discard {
 		if err := discard(ctx, h, c); err != nil {
 			return err

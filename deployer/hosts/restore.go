@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -14,11 +14,11 @@ import (
 	"teal/deployer/plan"
 )
 
-// holds looks at all hosts. What was created and never started serves nobody.
-func (p *hostPlatform) holds(ctx context.Context, record catalog.Deployment) (string, error) {
+// Holds looks at all hosts. What was created and never started serves nobody.
+func (p *Platform) Holds(ctx context.Context, record catalog.Deployment) (string, error) {
 	var mu sync.Mutex
 	name := ""
-	err := onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
+	err := Each(ctx, p.used(), func(ctx context.Context, h Connected) error {
 		cs, err := listTarget(ctx, h, record.Service, record.Target)
 		mu.Lock()
 		defer mu.Unlock()
@@ -32,10 +32,10 @@ func (p *hostPlatform) holds(ctx context.Context, record catalog.Deployment) (st
 	return name, err
 }
 
-// restore lets every host come to its end.
-func (p *hostPlatform) restore(ctx context.Context, record catalog.Deployment) error {
+// Restore lets every host come to its end.
+func (p *Platform) Restore(ctx context.Context, record catalog.Deployment) error {
 	p.restoreDropped(ctx, record)
-	return onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
+	return Each(ctx, p.used(), func(ctx context.Context, h Connected) error {
 		return restore(ctx, h, record)
 	})
 }
@@ -43,22 +43,22 @@ func (p *hostPlatform) restore(ctx context.Context, record catalog.Deployment) e
 // restoreDropped tries those hosts once more that were left out on the way. What
 // stays there gets no requests, as it is of another release than is recorded, and
 // the next deployment to the host clears it away.
-func (p *hostPlatform) restoreDropped(ctx context.Context, record catalog.Deployment) {
+func (p *Platform) restoreDropped(ctx context.Context, record catalog.Deployment) {
 	p.mu.Lock()
 	dropped := slices.Clone(p.dropped)
 	p.mu.Unlock()
-	err := onEveryHost(ctx, dropped, func(ctx context.Context, h host) error {
+	err := Each(ctx, dropped, func(ctx context.Context, h Connected) error {
 		if err := h.Ping(ctx); err != nil {
 			return err
 		}
 		return restore(ctx, h, record)
 	})
 	if err != nil {
-		p.tell(Event{Kind: Note, State: record.State, Service: record.Service, Text: fmt.Sprintf("a host that was left out is not put back: %s", err)})
+		p.via.Tell(Told{Trouble: true, State: record.State, Service: record.Service, Text: fmt.Sprintf("a host that was left out is not put back: %s", err)})
 	}
 }
 
-func restore(ctx context.Context, h host, record catalog.Deployment) error {
+func restore(ctx context.Context, h Connected, record catalog.Deployment) error {
 	all, err := listColour(ctx, h, record.Service, record.Target)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func restore(ctx context.Context, h host, record catalog.Deployment) error {
 }
 
 // discardAll discards what a deployment brought, all at once.
-func discardAll(ctx context.Context, h host, cs []catalog.Container, used bool) error {
+func discardAll(ctx context.Context, h Connected, cs []catalog.Container, used bool) error {
 	dispose := discardUnused
 	if used {
 		dispose = discard
@@ -111,7 +111,7 @@ func hadUsers(s catalog.DeploymentState) bool {
 	return false
 }
 
-func bringBack(ctx context.Context, h host, c catalog.Container) error {
+func bringBack(ctx context.Context, h Connected, c catalog.Container) error {
 	name := strings.TrimSuffix(c.Name, plan.PreviousSuffix)
 	if err := h.Rename(ctx, c.ID, name); err != nil {
 		return fmt.Errorf("name %s %s again: %w", c.Name, name, err)
@@ -121,7 +121,7 @@ func bringBack(ctx context.Context, h host, c catalog.Container) error {
 
 // restart starts the containers of a target that are stopped, but for those of
 // one deployment and those that run once.
-func restart(ctx context.Context, h host, cs []catalog.Container, except string) error {
+func restart(ctx context.Context, h Connected, cs []catalog.Container, except string) error {
 	for _, c := range cs {
 		if c.Running || c.Labels[catalog.LabelDeployment] == except || c.Labels[catalog.LabelOnce] == "true" {
 			continue
@@ -133,11 +133,11 @@ func restart(ctx context.Context, h host, cs []catalog.Container, except string)
 	return nil
 }
 
-// finish keeps the release that was put aside in the deployment's target, and
+// Finish keeps the release that was put aside in the deployment's target, and
 // removes what is not kept any longer. A host that can't is finished by the next
 // deployment.
-func (p *hostPlatform) finish(ctx context.Context, record catalog.Deployment) error {
-	return onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
+func (p *Platform) Finish(ctx context.Context, record catalog.Deployment) error {
+	return Each(ctx, p.used(), func(ctx context.Context, h Connected) error {
 		cs, err := listTarget(ctx, h, record.Service, record.Target)
 		if err != nil {
 			return err
@@ -160,9 +160,9 @@ func (p *hostPlatform) finish(ctx context.Context, record catalog.Deployment) er
 	})
 }
 
-// rest stops a target on all hosts, who depends on others first.
-func (p *hostPlatform) rest(ctx context.Context, service string, t catalog.Target) error {
-	return onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
+// Rest stops a target on all hosts, who depends on others first.
+func (p *Platform) Rest(ctx context.Context, service string, t catalog.Target) error {
+	return Each(ctx, p.used(), func(ctx context.Context, h Connected) error {
 		cs, err := listTarget(ctx, h, service, t)
 		if err != nil {
 			return err

@@ -1,4 +1,4 @@
-package deployer
+package hosts
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"teal/catalog"
 	"teal/deployer/plan"
 	"teal/deployer/servicefile"
+	"teal/deployer/timing"
 	"teal/deployer/work"
 )
 
@@ -20,7 +21,7 @@ type dependent struct {
 }
 
 // awaitPlanned is awaitDependencies for what is planned on a host.
-func (p *hostPlatform) awaitPlanned(ctx context.Context, w work.Order, h host, c plan.Container) error {
+func (p *Platform) awaitPlanned(ctx context.Context, w work.Order, h Connected, c plan.Container) error {
 	return p.awaitDependencies(ctx, dependent{c.Part, c.After, w.Spec.Timeout}, func(ctx context.Context) ([]catalog.Container, error) {
 		return p.mineOrShared(ctx, w, h)
 	})
@@ -28,8 +29,8 @@ func (p *hostPlatform) awaitPlanned(ctx context.Context, w work.Order, h host, c
 
 // awaitDependencies waits until the parts that one comes after are as far as its
 // conditions say, by what look sees of them. They have been started before.
-func (p *hostPlatform) awaitDependencies(ctx context.Context, who dependent, look func(context.Context) ([]catalog.Container, error)) error {
-	deadline := p.opt.Now().Add(who.timeout)
+func (p *Platform) awaitDependencies(ctx context.Context, who dependent, look func(context.Context) ([]catalog.Container, error)) error {
+	deadline := p.via.Now().Add(who.timeout)
 	for _, d := range who.after {
 		for d.Condition != servicefile.Started {
 			there, err := look(ctx)
@@ -43,10 +44,10 @@ func (p *hostPlatform) awaitDependencies(ctx context.Context, who dependent, loo
 			if met {
 				break
 			}
-			if p.opt.Now().After(deadline) {
+			if p.via.Now().After(deadline) {
 				return fmt.Errorf("part %s waited %s for %s (%s) in vain", who.part, who.timeout, d.Part, d.Condition)
 			}
-			if err := p.pause(ctx); err != nil {
+			if err := timing.Sleep(ctx, p.via.Poll); err != nil {
 				return err
 			}
 		}
@@ -63,7 +64,7 @@ func mine(ctx context.Context, h Host, record catalog.Deployment) ([]catalog.Con
 	return slices.DeleteFunc(cs, plan.IsTask), nil
 }
 
-func (p *hostPlatform) mineOrShared(ctx context.Context, w work.Order, h host) ([]catalog.Container, error) {
+func (p *Platform) mineOrShared(ctx context.Context, w work.Order, h Connected) ([]catalog.Container, error) {
 	cs, err := mine(ctx, h, w.Record)
 	if err != nil || len(w.Plan.Shared) == 0 {
 		return cs, err
@@ -85,7 +86,7 @@ func meets(containers []catalog.Container, d servicefile.Dependency) (bool, erro
 		switch {
 		case !c.Running && (d.Condition == servicefile.Healthy || c.ExitCode != 0):
 			return false, fmt.Errorf("%s exited with %d", c.Name, c.ExitCode)
-		case d.Condition == servicefile.Healthy && isAiling(c):
+		case d.Condition == servicefile.Healthy && plan.IsAiling(c):
 			return false, nil
 		case d.Condition == servicefile.Completed && c.Running:
 			return false, nil
