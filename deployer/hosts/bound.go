@@ -15,11 +15,11 @@ import (
 // What a host may take for one thing. One that hangs is then like one that is
 // gone.
 const (
-	hostGlance = 10 * time.Second // to tell something
-	hostAct    = time.Minute      // to do something
-	hostPull   = 15 * time.Minute // to get an image
+	glanceLimit = 10 * time.Second // to tell something
+	actLimit    = time.Minute      // to do something
+	pullLimit   = 15 * time.Minute // to get an image
 
-	pingTimeout = 5 * time.Second
+	pingLimit = 5 * time.Second // to answer a ping, where that needs no login
 
 	// LoginTimeout is that of an engine that is reached by SSH: as long as the Docker
 	// command line gives ssh.
@@ -33,7 +33,7 @@ const (
 // container, and following it, last as long as the container does.
 type boundedHost struct{ Host }
 
-// wholly is within for what changes something. Once begun it is waited for, even
+// wholly is timing.Within for what changes something. Once begun it is waited for, even
 // when nobody wants it any more or the time for all of it is over: an engine
 // finishes what it was told to, and who puts things back must not come before
 // that. Who has lost the lock puts nothing back, and lets go at once.
@@ -63,7 +63,7 @@ func TakesLogin(endpoint string) bool { return strings.HasPrefix(endpoint, "ssh:
 
 // Ping gives an engine that is reached by SSH the time that a login may take.
 func (b boundedHost) Ping(ctx context.Context) error {
-	limit := pingTimeout
+	limit := pingLimit
 	if TakesLogin(b.Name()) {
 		limit = LoginTimeout
 	}
@@ -72,7 +72,7 @@ func (b boundedHost) Ping(ctx context.Context) error {
 }
 
 func (b boundedHost) Info(ctx context.Context) (catalog.Machine, error) {
-	return timing.Within(ctx, hostGlance, b.Host.Info)
+	return timing.Within(ctx, glanceLimit, b.Host.Info)
 }
 
 // List gives a host that answers at all more time than a glance: an engine looks at
@@ -81,34 +81,34 @@ func (b boundedHost) List(ctx context.Context, labels map[string]string) ([]cata
 	if err := b.Ping(ctx); err != nil {
 		return nil, err
 	}
-	return attended(ctx, b, hostAct, func(ctx context.Context) ([]catalog.Container, error) { return b.Host.List(ctx, labels) })
+	return attended(ctx, b, actLimit, func(ctx context.Context) ([]catalog.Container, error) { return b.Host.List(ctx, labels) })
 }
 
 func (b boundedHost) Image(ctx context.Context, ref string) (catalog.Image, error) {
-	return timing.Within(ctx, hostGlance, func(ctx context.Context) (catalog.Image, error) { return b.Host.Image(ctx, ref) })
+	return timing.Within(ctx, glanceLimit, func(ctx context.Context) (catalog.Image, error) { return b.Host.Image(ctx, ref) })
 }
 
 func (b boundedHost) Images(ctx context.Context, repository string) ([]catalog.Image, error) {
-	return timing.Within(ctx, hostGlance, func(ctx context.Context) ([]catalog.Image, error) { return b.Host.Images(ctx, repository) })
+	return timing.Within(ctx, glanceLimit, func(ctx context.Context) ([]catalog.Image, error) { return b.Host.Images(ctx, repository) })
 }
 
 func (b boundedHost) RemoveImage(ctx context.Context, id string) error {
-	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.RemoveImage(ctx, id) })
+	return acting(ctx, actLimit, func(ctx context.Context) error { return b.Host.RemoveImage(ctx, id) })
 }
 
 func (b boundedHost) Describe(ctx context.Context, id string) (catalog.ContainerSpec, error) {
-	return attended(ctx, b, hostAct, func(ctx context.Context) (catalog.ContainerSpec, error) { return b.Host.Describe(ctx, id) })
+	return attended(ctx, b, actLimit, func(ctx context.Context) (catalog.ContainerSpec, error) { return b.Host.Describe(ctx, id) })
 }
 
 func (b boundedHost) Logs(ctx context.Context, id string, lines int) (string, error) {
-	return timing.Within(ctx, hostGlance, func(ctx context.Context) (string, error) { return b.Host.Logs(ctx, id, lines) })
+	return timing.Within(ctx, glanceLimit, func(ctx context.Context) (string, error) { return b.Host.Logs(ctx, id, lines) })
 }
 
 func (b boundedHost) Pull(ctx context.Context, image string) (string, error) {
-	return attended(ctx, b, hostPull, func(ctx context.Context) (string, error) { return b.Host.Pull(ctx, image) })
+	return attended(ctx, b, pullLimit, func(ctx context.Context) (string, error) { return b.Host.Pull(ctx, image) })
 }
 
-// attended is within for what changes nothing that matters, and may take long: it
+// attended is timing.Within for what changes nothing that matters, and may take long: it
 // ends much sooner where the host does not even answer a ping meanwhile.
 func attended[T any](ctx context.Context, b boundedHost, limit time.Duration, do func(context.Context) (T, error)) (T, error) {
 	return timing.Within(ctx, limit, func(ctx context.Context) (T, error) {
@@ -147,29 +147,29 @@ func (b boundedHost) attend(ctx context.Context) (attended context.Context, done
 }
 
 func (b boundedHost) Create(ctx context.Context, spec catalog.ContainerSpec) (string, error) {
-	return wholly(ctx, hostAct, func(ctx context.Context) (string, error) { return b.Host.Create(ctx, spec) })
+	return wholly(ctx, actLimit, func(ctx context.Context) (string, error) { return b.Host.Create(ctx, spec) })
 }
 
 func (b boundedHost) EnsureNetwork(ctx context.Context, name string, labels map[string]string) error {
-	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.EnsureNetwork(ctx, name, labels) })
+	return acting(ctx, actLimit, func(ctx context.Context) error { return b.Host.EnsureNetwork(ctx, name, labels) })
 }
 
 func (b boundedHost) RemoveNetwork(ctx context.Context, name string) error {
-	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.RemoveNetwork(ctx, name) })
+	return acting(ctx, actLimit, func(ctx context.Context) error { return b.Host.RemoveNetwork(ctx, name) })
 }
 
 func (b boundedHost) Start(ctx context.Context, id string) error {
-	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.Start(ctx, id) })
+	return acting(ctx, actLimit, func(ctx context.Context) error { return b.Host.Start(ctx, id) })
 }
 
 func (b boundedHost) Stop(ctx context.Context, id string, grace time.Duration) error {
-	return acting(ctx, grace+hostAct, func(ctx context.Context) error { return b.Host.Stop(ctx, id, grace) })
+	return acting(ctx, grace+actLimit, func(ctx context.Context) error { return b.Host.Stop(ctx, id, grace) })
 }
 
 func (b boundedHost) Rename(ctx context.Context, id, name string) error {
-	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.Rename(ctx, id, name) })
+	return acting(ctx, actLimit, func(ctx context.Context) error { return b.Host.Rename(ctx, id, name) })
 }
 
 func (b boundedHost) Remove(ctx context.Context, id string) error {
-	return acting(ctx, hostAct, func(ctx context.Context) error { return b.Host.Remove(ctx, id) })
+	return acting(ctx, actLimit, func(ctx context.Context) error { return b.Host.Remove(ctx, id) })
 }

@@ -46,7 +46,7 @@ func TestAPullEndsWithItsHost(t *testing.T) {
 		"one that is over before the third":   {takes: 20 * time.Second, ends: 20 * time.Second},
 		"on a host that hangs from the start": {takes: time.Hour, ends: 30 * time.Second, says: "3 pings in a row have failed (no answer within 5s: context deadline exceeded): the request was cut off"},
 		"on a host that hangs in the midst":   {takes: time.Hour, hangs: 62 * time.Second, ends: 90 * time.Second, says: "3 pings in a row have failed"},
-		"one that never ends":                 {takes: time.Hour, hangs: time.Hour, ends: hostPull, says: "no answer within 15m0s"},
+		"one that never ends":                 {takes: time.Hour, hangs: time.Hour, ends: pullLimit, says: "no answer within 15m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestAListEndsWithItsHost(t *testing.T) {
 		hangs, ends time.Duration
 		says        string
 	}{
-		"on a host that answers":            {time.Hour, hostAct, "no answer within 1m0s"},
+		"on a host that answers":            {time.Hour, actLimit, "no answer within 1m0s"},
 		"on a host that hangs in the midst": {7 * time.Second, 35 * time.Second, "3 pings in a row have failed"},
 	} {
 		t.Run(name, func(t *testing.T) {

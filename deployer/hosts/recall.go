@@ -132,7 +132,7 @@ func recallFrom(ctx context.Context, from keptOn, record catalog.Deployment) (wo
 		Plan: plan.Plan{Network: base, NetworkLabels: plan.TargetLabels(record.Service, record.Target)},
 	}
 	for _, c := range from.containers {
-		spec, err := timing.Within(ctx, hostAct, func(ctx context.Context) (catalog.ContainerSpec, error) {
+		spec, err := timing.Within(ctx, actLimit, func(ctx context.Context) (catalog.ContainerSpec, error) {
 			return from.host.Describe(ctx, c.ID)
 		})
 		if err != nil {
