@@ -108,8 +108,8 @@ func (b boundedHost) Pull(ctx context.Context, image string) (string, error) {
 	return attended(ctx, b, pullLimit, func(ctx context.Context) (string, error) { return b.Host.Pull(ctx, image) })
 }
 
-// attended is timing.Within for what changes nothing that matters, and may take long: it
-// ends much sooner where the host does not even answer a ping meanwhile.
+// attended is timing.Within for what changes nothing that matters, and may take
+// long: it ends much sooner where the host does not even answer a ping meanwhile.
 func attended[T any](ctx context.Context, b boundedHost, limit time.Duration, do func(context.Context) (T, error)) (T, error) {
 	return timing.Within(ctx, limit, func(ctx context.Context) (T, error) {
 		attended, done := b.attend(ctx)
