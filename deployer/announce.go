@@ -2,9 +2,12 @@ package deployer
 
 import (
 	"context"
+	"time"
 
 	"teal/catalog"
+	"teal/deployer/notify"
 	"teal/deployer/servicefile"
+	"teal/deployer/timing"
 )
 
 // announce tells those whom the file names where the deployment stands, after all
@@ -58,9 +61,21 @@ func (d *Deployer) announcement(ctx context.Context, spec *servicefile.Spec, rec
 	if len(spec.Notify) == 0 {
 		return nil
 	}
-	ctx, done := bounded(ctx, evidenceTimeout)
+	ctx, done := timing.Bounded(ctx, evidenceTimeout)
 	defer done()
-	return d.notify(ctx, spec, record, d.previousOutcome(ctx, record))
+	return d.tellOf(ctx, spec, record, d.previousOutcome(ctx, record))
+}
+
+// tellOf tells those whom a service file names how a deployment went, or that it
+// began, when the record has not ended. Previous is the deployment that it is
+// compared with, see notify.LastVerdict; nil for none. It answers sentences about
+// those who could not be told, which hold no address, and takes little longer than
+// notify.Timeout. A context that has ended keeps nobody from being told.
+func (d *Deployer) tellOf(ctx context.Context, spec *servicefile.Spec, record catalog.Deployment, previous *catalog.Deployment) []string {
+	ctx, done := timing.Bounded(ctx, notify.Timeout+time.Second)
+	defer done()
+	n := notify.Notifier{Environ: d.opt.Environ}
+	return n.Tell(ctx, notify.Listeners(spec.Notify, record, previous), notify.New(spec.Routed, record, previous))
 }
 
 // previousOutcome is the deployment that one which has ended is compared with; nil
@@ -73,5 +88,5 @@ func (d *Deployer) previousOutcome(ctx context.Context, record catalog.Deploymen
 	if err != nil {
 		return nil
 	}
-	return lastVerdict(all, record)
+	return notify.LastVerdict(all, record)
 }

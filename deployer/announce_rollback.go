@@ -6,7 +6,9 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/notify"
 	"teal/deployer/servicefile"
+	"teal/deployer/timing"
 )
 
 // recordedNotify are those of a service file whose addresses are in variables. It
@@ -43,7 +45,7 @@ func (d *Deployer) announceRollback(ctx context.Context, before *catalog.Service
 	if !ok || done.DryRun {
 		return
 	}
-	ctx, over := bounded(ctx, evidenceTimeout)
+	ctx, over := timing.Bounded(ctx, evidenceTimeout)
 	defer over()
 	all, err := d.opt.Store.Deployments(ctx, before.Name, from.Environment)
 	if err != nil {
@@ -56,12 +58,12 @@ func (d *Deployer) announceRollback(ctx context.Context, before *catalog.Service
 	}
 	left = left.Enter(catalog.RolledBack, d.opt.Now(), "")
 	left.Reason = fmt.Sprintf("%s rolled %s back to release %s (%s)", d.opt.By, done.Alias, orNone(done.Release), done.To)
-	t := tidings{spec: &servicefile.Spec{}, record: left, byHand: true}
+	t := notify.Tidings{Record: left, ByHand: true}
 	if to, ok := recordOf(all, brought); ok {
-		t.live = &to
+		t.Live = &to
 	}
-	n := Notifier{Environ: d.opt.Environ}
-	done.Notes = append(done.Notes, n.Tell(ctx, notified(reachable(left.Notify, d.opt.Environ), left, nil), t)...)
+	n := notify.Notifier{Environ: d.opt.Environ}
+	done.Notes = append(done.Notes, n.Tell(ctx, notify.Listeners(reachable(left.Notify, d.opt.Environ), left, nil), t)...)
 }
 
 // recordOf is pure.

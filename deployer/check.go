@@ -9,13 +9,16 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/plan"
+	"teal/deployer/timing"
+	"teal/deployer/work"
 )
 
 // reading is what one look at Consul says of a release in its target.
 type reading struct {
 	passing []catalog.Instance
 	others  []catalog.Instance // of the same release, but not passing
-	ailing  []placed           // linked containers whose HEALTHCHECK says that they are unhealthy
+	ailing  []work.Placed      // linked containers whose HEALTHCHECK says that they are unhealthy
 }
 
 // read picks the instances of a release in a target. It is pure. Where mine is
@@ -55,7 +58,7 @@ func (n reading) complete(want int) bool {
 func (n reading) words(want int, release string) string {
 	text := fmt.Sprintf("%d of %d instances of release %s pass their checks", len(n.passing), want, release)
 	for _, c := range n.ailing {
-		text += fmt.Sprintf("; %s on %s is %s", c.Name, c.place, c.Health)
+		text += fmt.Sprintf("; %s on %s is %s", c.Name, c.Place, c.Health)
 	}
 	return text
 }
@@ -63,11 +66,13 @@ func (n reading) words(want int, release string) string {
 // unhealthy are the linked containers that run and say that they are not well; what
 // is still starting may take as long as its HEALTHCHECK says. Those that take
 // requests are told by their instances. It is pure.
-func unhealthy(there []placed) []placed {
-	all := slices.DeleteFunc(slices.Clone(there), func(c placed) bool {
-		return isRegistered(c.Container) || !c.Running || c.Health != sick
+func unhealthy(there []work.Placed) []work.Placed {
+	all := slices.DeleteFunc(slices.Clone(there), func(c work.Placed) bool {
+		return plan.IsRegistered(c.Container) || !c.Running || c.Health != plan.Sick
 	})
-	slices.SortFunc(all, func(a, b placed) int { return slices.Compare([]string{a.place, a.Name}, []string{b.place, b.Name}) })
+	slices.SortFunc(all, func(a, b work.Placed) int {
+		return slices.Compare([]string{a.Place, a.Name}, []string{b.Place, b.Name})
+	})
 	return all
 }
 
@@ -75,14 +80,14 @@ func unhealthy(there []placed) []placed {
 // and this for the settle time without a break. A container that exits ends the
 // wait.
 func (r *run) check(ctx context.Context) error {
-	return r.awaitPassing(ctx, r.spec.Settle, func() int { return r.platform.instances(r.work()) })
+	return r.awaitPassing(ctx, r.spec.Settle, func() int { return r.platform.Instances(r.work()) })
 }
 
 // awaitBatch waits for the instances that were started until now.
 func (r *run) awaitBatch(ctx context.Context, started int) error {
-	r.later = r.platform.instances(r.work()) - started
+	r.later = r.platform.Instances(r.work()) - started
 	defer func() { r.later = 0 }()
-	return r.awaitPassing(ctx, 0, func() int { return r.platform.instances(r.work()) - r.later })
+	return r.awaitPassing(ctx, 0, func() int { return r.platform.Instances(r.work()) - r.later })
 }
 
 // awaitPassing waits until as many instances pass as shall, for a time without a
@@ -120,7 +125,7 @@ func (r *run) awaitPassing(ctx context.Context, settle time.Duration, shall func
 		if !since.IsZero() {
 			rest = min(rest, settle-r.opt.Now().Sub(since))
 		}
-		if err := sleep(ctx, max(rest, 0)); err != nil {
+		if err := timing.Sleep(ctx, max(rest, 0)); err != nil {
 			return err
 		}
 	}
@@ -139,8 +144,8 @@ func (r *run) tooLate(now reading, want int) error {
 // taken too long.
 func (r *run) look(ctx context.Context) (reading, error) {
 	r.trouble = nil
-	there, err := r.platform.containers(ctx, r.work())
-	if errors.Is(err, errBroken) {
+	there, err := r.platform.Containers(ctx, r.work())
+	if errors.Is(err, work.ErrBroken) {
 		return reading{}, err
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/deployer"
+	"teal/deployer/hosts"
 )
 
 // However often somebody looks, each host is connected to once.
@@ -18,7 +19,7 @@ func TestEachHostIsConnectedToOnce(t *testing.T) {
 	times := map[string]int{}
 	d := deployer.New(deployer.Options{
 		Store: w, Fleet: w, By: "test@here", Poll: time.Millisecond,
-		Connect: func(endpoint string) (deployer.Host, error) {
+		Connect: func(endpoint string) (hosts.Host, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			times[endpoint]++

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 )
 
 // upToDate tells whether the live containers are what the file says already, on
@@ -20,7 +21,7 @@ func (p planning) upToDate() bool {
 	}
 	placement := p.placement
 	placement.Target = live
-	plan := PlanHost(p.spec, p.env, placement)
+	plan := plan.Of(p.spec, p.env, placement)
 	for n, one := range p.seen {
 		expected := plan.Containers
 		if n >= len(p.env.Hosts) {
@@ -35,7 +36,7 @@ func (p planning) upToDate() bool {
 
 // runs tells whether a host has exactly the planned containers of a target, none
 // of them ended.
-func (p planning) runs(seen sighting, t catalog.Target, planned []PlannedContainer) bool {
+func (p planning) runs(seen sighting, t catalog.Target, planned []plan.Container) bool {
 	there := seen.of(t)
 	if len(there) != len(planned) {
 		return false
@@ -43,7 +44,7 @@ func (p planning) runs(seen sighting, t catalog.Target, planned []PlannedContain
 	for _, want := range planned {
 		n := slices.IndexFunc(there, func(c catalog.Container) bool { return c.Name == want.Name })
 		spec := want.On(p.env.Weights[seen.Endpoint]).Labels[catalog.LabelSpec]
-		if n < 0 || there[n].Labels[catalog.LabelSpec] != spec || hasFailed(there[n]) {
+		if n < 0 || there[n].Labels[catalog.LabelSpec] != spec || plan.HasFailed(there[n]) {
 			return false
 		}
 	}
@@ -55,10 +56,10 @@ func (p planning) changesOn(seen sighting) []ContainerChange {
 	target := p.placement.Target
 	there := map[string]catalog.Container{}
 	for _, c := range seen.of(target) {
-		there[strings.TrimSuffix(c.Name, previousSuffix)] = c
+		there[strings.TrimSuffix(c.Name, plan.PreviousSuffix)] = c
 	}
 	changes := []ContainerChange{}
-	for _, want := range PlanHost(p.spec, p.env, p.placement).Containers {
+	for _, want := range plan.Of(p.spec, p.env, p.placement).Containers {
 		change := ContainerChange{Container: want.Name, Action: StartContainer, Image: want.Image}
 		if _, ok := there[want.Name]; ok {
 			change.Action = ReplaceContainer
@@ -70,7 +71,7 @@ func (p planning) changesOn(seen sighting) []ContainerChange {
 		changes = append(changes, change)
 	}
 	for _, c := range seen.of(target) {
-		if name := strings.TrimSuffix(c.Name, previousSuffix); there[name].ID == c.ID {
+		if name := strings.TrimSuffix(c.Name, plan.PreviousSuffix); there[name].ID == c.ID {
 			changes = append(changes, ContainerChange{Container: name, Action: StopContainer, Image: c.Image})
 		}
 	}
@@ -83,10 +84,10 @@ func (p planning) changesOn(seen sighting) []ContainerChange {
 }
 
 // liveTwin is the live container of the same part and number as a planned one.
-func (p planning) liveTwin(seen sighting, want PlannedContainer) (catalog.Container, bool) {
-	number := strings.TrimPrefix(want.Name, baseName(p.spec.Service, p.placement.Target))
+func (p planning) liveTwin(seen sighting, want plan.Container) (catalog.Container, bool) {
+	number := strings.TrimPrefix(want.Name, plan.BaseName(p.spec.Service, p.placement.Target))
 	for _, live := range p.alias.Value.Live() {
-		name := baseName(p.spec.Service, live) + number
+		name := plan.BaseName(p.spec.Service, live) + number
 		for _, c := range seen.of(live) {
 			if c.Name == name {
 				return c, true

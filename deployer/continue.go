@@ -60,7 +60,7 @@ func sameDeployment(found, wanted catalog.Deployment) bool {
 func sameImages(parts []servicefile.Part, there, pins map[string]string) bool {
 	for _, part := range parts {
 		pin := pins[part.Name]
-		if pin == "" && part.Build != nil || pin != "" && digestOf(pin) != digestOf(there[part.Name]) {
+		if pin == "" && part.Build != nil || pin != "" && servicefile.ImageDigest(pin) != servicefile.ImageDigest(there[part.Name]) {
 			return false
 		}
 	}

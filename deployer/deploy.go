@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 	"teal/deployer/servicefile"
+	"teal/deployer/work"
 )
 
 // Request is what to deploy where.
@@ -39,7 +41,7 @@ type run struct {
 	env      servicefile.Environment
 	request  Request
 	platform platform
-	plan     HostPlan
+	plan     plan.Plan
 	record   catalog.Deployment
 	lock     held
 
@@ -72,12 +74,12 @@ func (d *Deployer) newRun(ctx context.Context, req Request) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if env.Hosts, err = d.endpoints(ctx, env); err != nil {
+	if env.Hosts, err = d.hosts().Endpoints(ctx, env); err != nil {
 		return nil, err
 	}
 	spec := req.Spec.In(env)
 	r := &run{Deployer: d, spec: spec, env: env, request: req}
-	if r.platform, err = d.platformOf(env); err != nil {
+	if r.platform, err = d.hosts().Platform(env); err != nil {
 		return nil, err
 	}
 	r.record = d.newRecord(req, r)
@@ -86,7 +88,7 @@ func (d *Deployer) newRun(ctx context.Context, req Request) (*run, error) {
 
 func (d *Deployer) newRecord(req Request, r *run) catalog.Deployment {
 	now := d.opt.Now()
-	hosts, _ := r.platform.places()
+	hosts, _ := r.platform.Places()
 	record := catalog.Deployment{
 		ID:          catalog.NewDeploymentID(now),
 		Service:     r.spec.Service,
@@ -106,13 +108,13 @@ func (d *Deployer) newRecord(req Request, r *run) catalog.Deployment {
 }
 
 // work is what the run wants of its platform, as it is recorded now.
-func (r *run) work() work {
-	return work{
-		spec: r.spec, env: r.env, plan: r.plan, record: r.record, later: r.later,
-		step: func(place, container, format string, args ...any) {
+func (r *run) work() work.Order {
+	return work.Order{
+		Spec: r.spec, Env: r.env, Plan: r.plan, Record: r.record, Later: r.later,
+		Step: func(place, container, format string, args ...any) {
 			r.say(Event{Kind: Step, Host: place, Container: container, Text: fmt.Sprintf(format, args...)})
 		},
-		note: r.note,
+		Note: r.note,
 	}
 }
 
@@ -143,7 +145,7 @@ func (r *run) preparations() []step {
 // recorded, so the beginning is told now.
 func (r *run) preflight(ctx context.Context) error {
 	r.announceBeside(ctx, r.record)
-	return r.platform.preflight(ctx, r.work())
+	return r.platform.Preflight(ctx, r.work())
 }
 
 // prepare goes through the given states.
@@ -210,12 +212,12 @@ func (r *run) missingFiles() error {
 
 // decide plans what shall run, and records it.
 func (r *run) decide() {
-	r.plan = PlanHost(r.spec, r.env, Placement{
+	r.plan = plan.Of(r.spec, r.env, plan.Placement{
 		Target: r.record.Target, Release: r.record.Release, Revision: r.record.Revision,
 		Deployment: r.record.ID, Images: r.record.Images,
 	})
-	r.record.Containers = r.plan.recorded(r.env)
-	r.record.Hosts, r.record.Missed = r.platform.places()
+	r.record.Containers = r.plan.Recorded(r.env)
+	r.record.Hosts, r.record.Missed = r.platform.Places()
 }
 
 // chooseTarget is where a deployment to env goes, and the alias that will point
@@ -242,7 +244,7 @@ func (r *run) enter(ctx context.Context, state catalog.DeploymentState) error {
 
 // write records the deployment and tells where it stands.
 func (r *run) write(ctx context.Context, next catalog.Deployment) error {
-	next.Hosts, next.Missed = r.platform.places()
+	next.Hosts, next.Missed = r.platform.Places()
 	if err := r.opt.Store.PutDeployment(ctx, next, r.lock.session); err != nil {
 		return fmt.Errorf("record that the deployment is %s: %w", next.State, err)
 	}
@@ -296,7 +298,7 @@ func (r *run) heading(state catalog.DeploymentState) string {
 	return string(state)
 }
 
-func (r *run) step(format string, args ...any) { r.work().step("", "", format, args...) }
+func (r *run) step(format string, args ...any) { r.work().Step("", "", format, args...) }
 
 // say tells something of this deployment.
 func (r *run) say(e Event) {

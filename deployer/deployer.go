@@ -9,21 +9,22 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"golang.org/x/sync/errgroup"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
+	"teal/deployer/timing"
 )
 
 // Options are what a Deployer works with. Store and Connect are needed, the
 // rest has defaults.
 type Options struct {
 	Store    Store
-	Connect  func(endpoint string) (Host, error) // called once for each endpoint
-	Fleet    Fleet                               // nil: routers are asked nothing
-	Registry Registry                            // nil: images are what the hosts have under their names
-	Now      func() time.Time                    // time.Now
-	Progress func(Event)                         // called one event at a time
-	By       string                              // user@host, for the records
+	Connect  func(endpoint string) (hosts.Host, error) // called once for each endpoint
+	Fleet    Fleet                                     // nil: routers are asked nothing
+	Registry Registry                                  // nil: images are what the hosts have under their names
+	Now      func() time.Time                          // time.Now
+	Progress func(Event)                               // called one event at a time
+	By       string                                    // user@host, for the records
 	Logger   hclog.Logger
 	// Poll is the pause between two looks at Consul while something is waited
 	// for; DefaultPoll when 0.
@@ -56,14 +57,10 @@ const (
 	DefaultRouted      = 2 * time.Second
 	DefaultGatePoll    = 2 * time.Second
 	DefaultInsist      = 20 * time.Second
-	cleanupTimeout     = 2 * time.Minute
 	takeBackTimeout    = 5 * time.Minute
 	evidenceTimeout    = 15 * time.Second
-	pingTimeout        = 5 * time.Second
-	loginTimeout       = 30 * time.Second // as long as the Docker command line gives ssh
-	lockPause          = time.Second      // between two tries to get a lock that is held
+	lockPause          = time.Second // between two tries to get a lock that is held
 	unlockTimeout      = 5 * time.Second
-	logLines           = 25
 )
 
 // Deployer deploys, goes back, flips and tells how things stand. It keeps nothing
@@ -72,7 +69,8 @@ const (
 type Deployer struct {
 	opt     Options
 	telling *sync.Mutex
-	hosts   *connections
+	// connected are shared by all copies of the deployer.
+	connected *hosts.Connections
 }
 
 // New makes a Deployer.
@@ -101,78 +99,15 @@ func New(opt Options) *Deployer {
 	if opt.Environ == nil {
 		opt.Environ = os.Environ()
 	}
-	return &Deployer{opt: opt, telling: &sync.Mutex{}, hosts: &connections{}}
-}
-
-// host is a connected host and where it was connected to.
-type host struct {
-	Host
-	endpoint string
-}
-
-func (d *Deployer) connect(endpoints []string) ([]host, error) {
-	hosts := make([]host, 0, len(endpoints))
-	for _, endpoint := range endpoints {
-		h, err := d.hosts.at(endpoint, d.opt.Connect)
-		if err != nil {
-			return nil, fmt.Errorf("connect to host %s: %w", endpoint, err)
-		}
-		hosts = append(hosts, host{Host: boundedHost{h}, endpoint: endpoint})
-	}
-	return hosts, nil
-}
-
-// onHosts does something on all hosts at once; the first error ends the others.
-func onHosts(ctx context.Context, hosts []host, do func(context.Context, host) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, h := range hosts {
-		group.Go(func() error { return onHost(ctx, h, do) })
-	}
-	return group.Wait()
-}
-
-// onEveryHost does something on all hosts at once and lets each come to its end.
-func onEveryHost(ctx context.Context, hosts []host, do func(context.Context, host) error) error {
-	errs := make([]error, len(hosts))
-	var wait sync.WaitGroup
-	for n, h := range hosts {
-		wait.Go(func() { errs[n] = onHost(ctx, h, do) })
-	}
-	wait.Wait()
-	return errors.Join(errs...)
-}
-
-func onHost(ctx context.Context, h host, do func(context.Context, host) error) error {
-	if err := do(ctx, h); err != nil {
-		return fmt.Errorf("host %s: %w", h.Name(), err)
-	}
-	return nil
+	return &Deployer{opt: opt, telling: &sync.Mutex{}, connected: hosts.NewConnections(opt.Connect)}
 }
 
 // pause waits for the time between two looks.
-func (d *Deployer) pause(ctx context.Context) error { return sleep(ctx, d.opt.Poll) }
+func (d *Deployer) pause(ctx context.Context) error { return timing.Sleep(ctx, d.opt.Poll) }
 
 // glance is the pause between two looks at what goes on for long: a release that is
 // watched, or whether somebody has spoken.
 func (d *Deployer) glance() time.Duration { return 4 * d.opt.Poll }
-
-// sleep waits for a time; the error is why ctx ended before.
-func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
-	}
-}
-
-// bounded is a context that outlives ctx's cancelling, for what has to be done
-// even so.
-func bounded(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), timeout)
-}
 
 // held is a deployment lock.
 type held struct {
@@ -201,7 +136,7 @@ func (d *Deployer) lock(ctx context.Context, service, environment, deployment st
 	return inner, held{session: session, release: func() {
 		cancel(context.Canceled)
 		wait.Wait()
-		ctx, done := bounded(ctx, unlockTimeout)
+		ctx, done := timing.Bounded(ctx, unlockTimeout)
 		defer done()
 		if err := d.opt.Store.Unlock(ctx, service, environment, session); err != nil && !errors.Is(err, catalog.ErrLockLost) {
 			d.opt.Logger.Warn("the deployment lock could not be let go; it ends with its session", "service", service, "environment", environment, "error", err)
@@ -221,7 +156,7 @@ func (d *Deployer) takeLock(ctx context.Context, service, environment string, re
 			told = true
 			d.tell(Event{Kind: Note, State: catalog.Pending, Service: service, Text: fmt.Sprintf("waiting at most %s: %s", wait, err)})
 		}
-		if sleep(ctx, lockPause) != nil {
+		if timing.Sleep(ctx, lockPause) != nil {
 			return "", nil, err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 	"teal/deployer/servicefile"
 )
 
@@ -65,12 +66,12 @@ func (d *Deployer) Plan(ctx context.Context, req Request) (DeploymentPlan, error
 	if err != nil {
 		return DeploymentPlan{}, err
 	}
-	if env.Hosts, err = d.endpoints(ctx, env); err != nil {
+	if env.Hosts, err = d.hosts().Endpoints(ctx, env); err != nil {
 		return DeploymentPlan{}, err
 	}
 	spec := req.Spec.In(env)
 	p := planning{spec: spec, env: env, now: d.opt.Now().UTC(), environ: d.opt.Environ}
-	p.placement = Placement{Release: spec.ReleaseID(req.Release, req.Revision), Revision: req.Revision}
+	p.placement = plan.Placement{Release: spec.ReleaseID(req.Release, req.Revision), Revision: req.Revision}
 	pinning := &run{Deployer: d, spec: spec, env: env, request: req}
 	if p.placement.Images, err = pinning.pin(ctx); err != nil {
 		p.unpinned = fmt.Sprintf("a deployment from here would not begin: %s", err)
@@ -127,7 +128,7 @@ func (d *Deployer) readFor(ctx context.Context, p *planning) (err error) {
 type planning struct {
 	spec        *servicefile.Spec
 	env         servicefile.Environment
-	placement   Placement
+	placement   plan.Placement
 	now         time.Time
 	environ     []string
 	service     *catalog.Service

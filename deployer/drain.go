@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 	"teal/fleet"
 )
 
@@ -46,7 +47,7 @@ func (g *group) stillThere(ctx context.Context) error {
 	if errors.Is(context.Cause(ctx), catalog.ErrLockLost) {
 		return nil
 	}
-	ctx, done := bounded(ctx, 2*g.opt.Insist)
+	ctx, done := timing.Bounded(ctx, 2*g.opt.Insist)
 	defer done()
 	for _, r := range g.runs {
 		service, err := r.opt.Store.Service(ctx, r.record.Service)
@@ -105,12 +106,12 @@ func (r *run) succeed(ctx context.Context, waited []string) error {
 	if errors.Is(context.Cause(ctx), catalog.ErrLockLost) {
 		return r.afterFlip(context.Cause(ctx))
 	}
-	cleaning, done := bounded(ctx, cleanupTimeout+r.graces())
+	cleaning, done := timing.Bounded(ctx, timing.Cleanup+r.graces())
 	defer done()
 	if err := r.keep(cleaning, r.record); errors.Is(err, catalog.ErrLockLost) {
 		return r.afterFlip(err) // what is there is somebody else's to deal with
 	}
-	if err := r.platform.finish(cleaning, r.record); err != nil {
+	if err := r.platform.Finish(cleaning, r.record); err != nil {
 		notes = append(notes, fmt.Sprintf("some replaced containers could not be removed; the next deployment does: %s", err))
 	}
 	if len(waited) > 0 && r.env.StopStandby {
@@ -121,7 +122,7 @@ func (r *run) succeed(ctx context.Context, waited []string) error {
 	for _, n := range notes {
 		r.note("%s", n)
 	}
-	ctx, recorded := bounded(ctx, cleanupTimeout)
+	ctx, recorded := timing.Bounded(ctx, timing.Cleanup)
 	defer recorded()
 	next := r.record.Enter(catalog.Succeeded, r.opt.Now(), strings.Join(notes, "; "))
 	if err := r.write(ctx, next); err != nil {
@@ -151,12 +152,12 @@ func (r *run) restOne(ctx context.Context, t catalog.Target) error {
 	if wanted, err := r.sendsTo(ctx, t); wanted || err != nil {
 		return err
 	}
-	rested := r.platform.rest(ctx, r.record.Service, t)
+	rested := r.platform.Rest(ctx, r.record.Service, t)
 	wanted, err := r.sendsTo(ctx, t)
 	if !wanted {
 		return errors.Join(rested, err)
 	}
-	_, err = r.platform.revive(ctx, r.record.Service, t, r.service.Releases[t])
+	_, err = r.platform.Revive(ctx, r.record.Service, t, r.service.Releases[t])
 	return err
 }
 

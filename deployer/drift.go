@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
+	"teal/deployer/plan"
 )
 
 // Drift is a container that is not as the deployment that brought its target's
@@ -42,8 +44,8 @@ func (d Drift) String() string {
 // why.
 func (d *Deployer) lookAround(ctx context.Context, service, environment string, deployments []catalog.Deployment) (seen []sighting, unseen []string) {
 	endpoints, limit := recordedHosts(deployments), glanceTimeout
-	if slices.ContainsFunc(endpoints, takesLogin) {
-		limit = loginTimeout
+	if slices.ContainsFunc(endpoints, hosts.TakesLogin) {
+		limit = hosts.LoginTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -83,7 +85,7 @@ func driftOfShared(environment string, seen []sighting) []Drift {
 	var all []Drift
 	for _, one := range seen {
 		for _, c := range one.Shared {
-			if hasFailed(c) {
+			if plan.HasFailed(c) {
 				all = append(all, Drift{Target: catalog.Target{Environment: environment}, Host: one.Endpoint, Container: c.Name, Kind: Stopped})
 			}
 		}
@@ -142,7 +144,7 @@ func driftOn(record catalog.Deployment, t catalog.Target, live bool, seen sighti
 			add(want.Name, Missing)
 		case there[n].Labels[catalog.LabelSpec] != want.Spec:
 			add(want.Name, OtherSpec)
-		case live && hasFailed(there[n]):
+		case live && plan.HasFailed(there[n]):
 			add(want.Name, Stopped)
 		}
 	}

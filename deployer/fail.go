@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // fail gathers why a deployment failed, puts back what it changed, and records
@@ -45,7 +46,7 @@ func whyEnded(ctx context.Context, cause error) error {
 // not everything could be put back.
 func (r *run) putBack(ctx context.Context) error {
 	undone := r.undoUnlessLive(context.WithoutCancel(ctx)) // each task has its own time
-	ctx, done := bounded(ctx, cleanupTimeout+r.graces())
+	ctx, done := timing.Bounded(ctx, timing.Cleanup+r.graces())
 	defer done()
 	return errors.Join(undone, r.revert(ctx, r.platform, r.record, r.lock.session, nil))
 }
@@ -61,7 +62,7 @@ func (r *run) graces() time.Duration {
 
 // close records how the deployment ended and tells everybody.
 func (r *run) close(ctx context.Context, f *Failure) {
-	ctx, done := bounded(ctx, cleanupTimeout)
+	ctx, done := timing.Bounded(ctx, timing.Cleanup)
 	defer done()
 	next := r.record.Enter(f.Outcome, r.opt.Now(), "")
 	next.Reason = f.Reason
@@ -104,19 +105,19 @@ func (r *run) evidence(ctx context.Context, f *Failure) {
 	if !staged(f.Stage) {
 		return
 	}
-	ctx, done := bounded(ctx, evidenceTimeout)
+	ctx, done := timing.Bounded(ctx, evidenceTimeout)
 	defer done()
 	if service, err := r.opt.Store.Service(ctx, r.record.Service); err == nil {
 		now := read(service, r.record.Target, r.record.Release, nil)
 		f.Checks = failedChecks(now.others)
 		fillOutputs(ctx, f.Checks, now.others, r.spec.Check)
 		if f.Stage != catalog.Starting { // by then all of them are registered
-			there, _ := r.platform.containers(ctx, r.work()) // of a host that is not seen nothing is said
+			there, _ := r.platform.Containers(ctx, r.work()) // of a host that is not seen nothing is said
 			f.Unregistered = unregistered(there, service, r.record.Target)
 		}
 	}
 	if errors.Is(f.Err, catalog.ErrMoved) || errors.Is(f.Err, errAborted) {
 		return // the containers were well
 	}
-	f.Logs = r.platform.logs(ctx, r.work())
+	f.Logs = r.platform.Logs(ctx, r.work())
 }

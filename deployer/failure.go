@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/deployer/printable"
+	"teal/deployer/work"
 )
 
 // Failure is a deployment or rollback that did not come through, with what a
@@ -18,21 +20,13 @@ type Failure struct {
 	// BeforeFlip tells that the alias was not touched: who was live still is.
 	BeforeFlip bool
 	Reason     string // a sentence
-	Logs       []ContainerLog
+	Logs       []work.ContainerLog
 	Checks     []FailedCheck
 	// Unregistered are containers whose instances never came.
 	Unregistered []Unregistered
 	// Leftover is why not everything could be put back; nil when all was.
 	Leftover error
 	Err      error // what happened; wraps catalog's errors where one applies
-}
-
-// ContainerLog is the last thing a container said.
-type ContainerLog struct {
-	Host      string
-	Container string
-	State     string // "running", "exited with 1"
-	Lines     string
 }
 
 // FailedCheck is a check that did not pass.
@@ -47,7 +41,7 @@ type FailedCheck struct {
 // Error is the reason, then what each failing check and container said. It is
 // printable.
 func (f *Failure) Error() string {
-	text := Printable(f.Reason)
+	text := printable.Text(f.Reason)
 	if details := f.Details(); details != "" {
 		text += "\n" + details
 	}
@@ -63,10 +57,10 @@ func (f *Failure) Details() string {
 		all = append(all, c.paragraph())
 	}
 	for _, u := range f.Unregistered {
-		all = append(all, Printable(u.String()))
+		all = append(all, printable.Text(u.String()))
 	}
 	for _, l := range f.Logs {
-		all = append(all, l.paragraph())
+		all = append(all, logParagraph(l))
 	}
 	if f.Leftover != nil {
 		all = append(all, "not everything could be put back:"+aside(f.Leftover.Error()))
@@ -76,18 +70,18 @@ func (f *Failure) Details() string {
 
 func (c FailedCheck) paragraph() string {
 	heading := fmt.Sprintf("check %s of %s on %s is %s:", c.Check, c.Instance, c.Node, c.Status)
-	return Printable(heading) + aside(c.Output)
+	return printable.Text(heading) + aside(c.Output)
 }
 
-func (l ContainerLog) paragraph() string {
-	return Printable(fmt.Sprintf("%s on %s %s, and last wrote:", l.Container, l.Host, l.State)) + aside(l.Lines)
+func logParagraph(l work.ContainerLog) string {
+	return printable.Text(fmt.Sprintf("%s on %s %s, and last wrote:", l.Container, l.Host, l.State)) + aside(l.Lines)
 }
 
 // aside sets what somebody else wrote apart from what Teal says: behind a bar, so
 // that no line of it passes for another's.
 func aside(lines string) string {
 	const bar = "\n  | "
-	lines = strings.TrimRight(Printable(lines), " \t\n")
+	lines = strings.TrimRight(printable.Text(lines), " \t\n")
 	if lines == "" {
 		return " (nothing)"
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/deployer/work"
 )
 
 func TestFailureSaysTheReasonFirst(t *testing.T) {
@@ -16,7 +17,7 @@ func TestFailureSaysTheReasonFirst(t *testing.T) {
 	f := &Failure{
 		Reason:   "the deployment failed while checking: web-1 on h1 exited with 2; production still points at blue-production",
 		Checks:   []FailedCheck{{Instance: "h1:web-1", Node: "h1", Check: "http", Status: catalog.Critical, Output: "HTTP 500:\n::error::boom\n"}},
-		Logs:     []ContainerLog{{Host: "h1", Container: "web-1", State: "exited with 2", Lines: "\x1b[31mpanic\x1b[0m\n##teamcity[buildStop]\n"}, {Host: "h2", Container: "web-2", State: "is running"}},
+		Logs:     []work.ContainerLog{{Host: "h1", Container: "web-1", State: "exited with 2", Lines: "\x1b[31mpanic\x1b[0m\n##teamcity[buildStop]\n"}, {Host: "h2", Container: "web-2", State: "is running"}},
 		Leftover: errors.New("host h2: gone\nhost h3: gone"),
 	}
 	require.Equal(t, `the deployment failed while checking: web-1 on h1 exited with 2; production still points at blue-production

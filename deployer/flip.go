@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // errUnknownOutcome is a flip of which nobody could tell whether it happened.
@@ -161,7 +162,7 @@ func (g *group) commitOnce(ctx context.Context, flips []catalog.Flip) (uint64, e
 // or not at all. An alias that has moved may have been moved by an earlier try
 // whose commit came late.
 func (g *group) askWhetherFlipped(ctx context.Context, f catalog.Flip, cause error) (uint64, error) {
-	ctx, done := bounded(ctx, 2*g.opt.Insist)
+	ctx, done := timing.Bounded(ctx, 2*g.opt.Insist)
 	defer done()
 	service, err := g.opt.Store.Service(ctx, f.Service)
 	switch {

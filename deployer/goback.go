@@ -11,6 +11,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer/servicefile"
+	"teal/deployer/work"
 )
 
 // RollbackRequest is where to go back to.
@@ -91,7 +92,7 @@ func (d *Deployer) returning(ctx context.Context, req RollbackRequest) (*run, er
 	if err != nil {
 		return nil, fmt.Errorf("read the deployments of %s: %w", req.Service, err)
 	}
-	p, unreachable := d.recordedPlatform(ctx, recordedHosts(all))
+	p, unreachable := d.hosts().Recorded(ctx, recordedHosts(all))
 	r := &run{
 		Deployer: d, platform: p, spec: &servicefile.Spec{Service: req.Service}, env: servicefile.Environment{Name: req.Environment},
 		request: Request{Environment: req.Environment, Release: req.Release, WaitLock: req.WaitLock},
@@ -100,7 +101,7 @@ func (d *Deployer) returning(ctx context.Context, req RollbackRequest) (*run, er
 	r.record = catalog.Deployment{
 		ID: catalog.NewDeploymentID(now), Service: req.Service, Environment: req.Environment, Release: req.Release, By: d.opt.By,
 	}.Enter(catalog.Pending, now, "")
-	if used, _ := p.places(); len(used) == 0 {
+	if used, _ := p.Places(); len(used) == 0 {
 		return nil, errors.Join(fmt.Errorf("no host that release %s could be kept on answers", req.Release), unreachable)
 	}
 	if unreachable != nil {
@@ -144,7 +145,7 @@ func (r *run) wouldReturn(ctx context.Context, alias catalog.Alias, req Rollback
 		return Flipped{}, fmt.Errorf("%w by %s; wait for that deployment to end", catalog.ErrLocked, lock.Holder)
 	}
 	if err = r.find(ctx, req.Force); err == nil {
-		err = r.platform.preflight(ctx, r.work())
+		err = r.platform.Preflight(ctx, r.work())
 	}
 	if err != nil {
 		return Flipped{}, rollbackFailure(req.Service, alias, err)
@@ -175,7 +176,7 @@ func (r *run) find(ctx context.Context, force bool) error {
 	if old, ok := service.Releases[r.record.Target]; ok {
 		r.record.Replaces = &old
 	}
-	found, err := r.platform.recall(ctx, r.record)
+	found, err := r.platform.Recall(ctx, r.record)
 	if err != nil {
 		return err
 	}
@@ -183,28 +184,28 @@ func (r *run) find(ctx context.Context, force bool) error {
 }
 
 // take makes what was found the run's own.
-func (r *run) take(ctx context.Context, found recalled, force bool) error {
+func (r *run) take(ctx context.Context, found work.Recalled, force bool) error {
 	all, err := r.opt.Store.Deployments(ctx, r.record.Service, r.env.Name)
 	if err != nil {
 		return fmt.Errorf("read the deployments of %s: %w", r.record.Service, err)
 	}
-	if names := irreversibleSince(all, found.source); len(names) > 0 && !force {
+	if names := irreversibleSince(all, found.Source); len(names) > 0 && !force {
 		return fmt.Errorf("what %s did since can't be taken back, so nobody knows whether release %s can live with it; to go back all the same, use --force", strings.Join(names, " and "), r.record.Release)
 	}
-	r.spec, r.plan = found.spec, found.plan
-	r.env.Replicas, r.env.Weights = found.replicas, found.weights
-	r.env.Hosts, _ = r.platform.places()
-	r.record.RolledBackTo, r.record.Revision, r.record.Images = found.source, found.revision, found.images()
+	r.spec, r.plan = found.Spec, found.Plan
+	r.env.Replicas, r.env.Weights = found.Replicas, found.Weights
+	r.env.Hosts, _ = r.platform.Places()
+	r.record.RolledBackTo, r.record.Revision, r.record.Images = found.Source, found.Revision, found.Images()
 	r.record.Keep = keepOf(all)
-	if n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == found.source }); n >= 0 {
+	if n := slices.IndexFunc(all, func(d catalog.Deployment) bool { return d.ID == found.Source }); n >= 0 {
 		source := all[n]
 		r.record.Spec, r.record.Committed, r.record.Notify = source.Spec, source.Committed, source.Notify
 		if len(source.Images) > 0 {
 			r.record.Images = source.Images
 		}
 	}
-	r.record.Containers = r.plan.recorded(r.env)
-	r.record.Hosts, r.record.Missed = r.platform.places()
+	r.record.Containers = r.plan.Recorded(r.env)
+	r.record.Hosts, r.record.Missed = r.platform.Places()
 	return nil
 }
 

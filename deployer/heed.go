@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // errAborted: somebody does not want the deployment to go on.
@@ -35,7 +36,7 @@ func (g *group) heedAll(ctx context.Context) (_ context.Context, ended func()) {
 // is nil when ctx ends first.
 func (d *Deployer) heed(ctx context.Context, record catalog.Deployment) error {
 	for {
-		if sleep(ctx, d.glance()) != nil {
+		if timing.Sleep(ctx, d.glance()) != nil {
 			return nil
 		}
 		said, ok, err := d.opt.Store.Decision(ctx, record.Service, record.Environment, record.ID)

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"teal/deployer/printable"
 	"teal/deployer/servicefile"
 )
 
@@ -31,7 +32,7 @@ func (r *run) runTest(ctx context.Context) error {
 	}
 	bound, done := context.WithTimeout(ctx, test.Timeout)
 	defer done()
-	out := &LineWriter{Line: func(line string) { r.step("%s: %s", test.Name(), line) }}
+	out := &printable.LineWriter{Line: func(line string) { r.step("%s: %s", test.Name(), line) }}
 	if test.Image != "" {
 		err = r.testContainer(bound, door.url, out)
 	} else {
@@ -42,17 +43,17 @@ func (r *run) runTest(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case bound.Err() != nil:
-		return fmt.Errorf("the test command %s did not end within %s and was killed; it last wrote: %q", test.Name(), test.Timeout, out.last)
+		return fmt.Errorf("the test command %s did not end within %s and was killed; it last wrote: %q", test.Name(), test.Timeout, out.Last())
 	case err == nil:
 		r.step("the test command %s ended well", test.Name())
 		return nil
 	}
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
-		return fmt.Errorf("the test command %s ended with %s; it last wrote: %q", test.Name(), ended, out.last)
+		return fmt.Errorf("the test command %s ended with %s; it last wrote: %q", test.Name(), ended, out.Last())
 	}
 	if test.Image != "" {
-		return fmt.Errorf("the test %s: %w; it last wrote: %q", test.Name(), err, out.last)
+		return fmt.Errorf("the test %s: %w; it last wrote: %q", test.Name(), err, out.Last())
 	}
 	return fmt.Errorf("the test command %s can't be run; see that the machine that deploys has it: %w", test.Name(), err)
 }
@@ -70,14 +71,14 @@ func (r *run) testContainer(ctx context.Context, preview string, out io.Writer) 
 	test := r.spec.Gates.Test
 	c := r.besides(servicefile.Part{Image: test.Image, Env: r.testVariables(preview), StopGrace: testGrace}, "test")
 	c.Command = test.Command
-	code, err := r.platform.once(ctx, r.work(), c, out)
+	code, err := r.platform.Once(ctx, r.work(), c, out)
 	if err == nil && code != 0 {
 		err = fmt.Errorf("it ended with %d", code)
 	}
 	return err
 }
 
-func (r *run) testProcess(ctx context.Context, preview string, out *LineWriter) *exec.Cmd {
+func (r *run) testProcess(ctx context.Context, preview string, out *printable.LineWriter) *exec.Cmd {
 	command := r.spec.Gates.Test.Command
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = filepath.Dir(r.spec.Path)

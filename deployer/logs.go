@@ -10,6 +10,10 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
+	"teal/deployer/plan"
+	"teal/deployer/printable"
+	"teal/deployer/timing"
 )
 
 // LogRequest is whose logs to read.
@@ -60,12 +64,12 @@ type logReader struct {
 
 // logSource is a container whose output is read.
 type logSource struct {
-	host      host
+	host      hosts.Connected
 	container catalog.Container
 }
 
 // key names an incarnation of a container.
-func (s logSource) key() string { return s.host.endpoint + " " + s.container.ID }
+func (s logSource) key() string { return s.host.Endpoint + " " + s.container.ID }
 
 // read tells the last lines, host by host.
 func (l *logReader) read(ctx context.Context) error {
@@ -131,7 +135,7 @@ func (l *logReader) pick(one sighting, targets []catalog.Target) []catalog.Conta
 		return one.Shared
 	}
 	return slices.DeleteFunc(slices.Clone(one.Containers), func(c catalog.Container) bool {
-		return !slices.Contains(targets, targetOf(c)) || !c.Running && isAside(c) || isTask(c)
+		return !slices.Contains(targets, plan.TargetOf(c)) || !c.Running && plan.IsAside(c) || plan.IsTask(c)
 	})
 }
 
@@ -185,7 +189,7 @@ func (l *logReader) follow(ctx context.Context) error {
 		if err == nil {
 			f.attend(ctx, sources)
 		}
-		if sleep(ctx, logsPause) != nil {
+		if timing.Sleep(ctx, logsPause) != nil {
 			return nil
 		}
 		if sources, err = l.sources(ctx); err != nil && ctx.Err() == nil {
@@ -242,7 +246,7 @@ func (f *followers) one(ctx context.Context, s logSource, last string, again boo
 	lines := f.req.Lines
 	if again {
 		lines = 0
-		if text, err := s.host.Logs(ctx, s.container.ID, logLines); err == nil {
+		if text, err := s.host.Logs(ctx, s.container.ID, hosts.LogLines); err == nil {
 			_, _ = w.Write([]byte(since(text, last))) // it never fails
 		}
 	}
@@ -269,7 +273,7 @@ func (f *followers) end() {
 func since(text, last string) string {
 	lines := strings.SplitAfter(text, "\n")
 	for n, line := range slices.Backward(lines) {
-		if last != "" && strings.TrimRight(Printable(line), " \t\n") == last {
+		if last != "" && strings.TrimRight(printable.Text(line), " \t\n") == last {
 			return strings.Join(lines[n+1:], "")
 		}
 	}

@@ -3,6 +3,8 @@ package deployer
 import (
 	"bytes"
 	"strings"
+
+	"teal/deployer/printable"
 )
 
 // logWriter hands on the lines that are written to it, printable and without
@@ -41,7 +43,7 @@ func (w *logWriter) end() {
 // tell hands on a line, which is several where it returns the carriage to write
 // over what it wrote before.
 func (w *logWriter) tell(text []byte) {
-	for line := range strings.SplitSeq(Printable(string(text)), "\n") {
+	for line := range strings.SplitSeq(printable.Text(string(text)), "\n") {
 		if line = strings.TrimRight(line, " \t"); line != "" {
 			w.last = line
 			w.line(line)

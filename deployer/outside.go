@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"teal/deployer/printable"
 	"teal/deployer/servicefile"
 )
 
@@ -62,7 +63,7 @@ func judgeGate(g servicefile.OutsideGate, status int, body, token string) error 
 		shown = strings.ReplaceAll(body, token, "[token]")
 	}
 	if status < 200 || status > 299 {
-		return fmt.Errorf("it answered %s, with the body %s", statusText(status), beginning(shown))
+		return fmt.Errorf("it answered %s, with the body %s", printable.Status(status), beginning(shown))
 	}
 	var value any
 	if err := json.Unmarshal([]byte(body), &value); err != nil {

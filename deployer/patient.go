@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // patientStore tries again for a while what Consul could not do, so that a moment
@@ -29,7 +30,7 @@ func insist[T any](ctx context.Context, s patientStore, do func() (T, error)) (T
 	deadline := time.Now().Add(s.patience)
 	for {
 		answer, err := do()
-		if err == nil || hopeless(err) || time.Now().After(deadline) || sleep(ctx, s.pause) != nil {
+		if err == nil || hopeless(err) || time.Now().After(deadline) || timing.Sleep(ctx, s.pause) != nil {
 			return answer, err
 		}
 	}

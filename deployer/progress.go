@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/printable"
 )
 
 // Event is one thing a person who watches a deployment wants to know.
@@ -47,7 +48,7 @@ func (d *Deployer) tell(e Event) {
 		return
 	}
 	e.At = d.opt.Now()
-	e.Text = Printable(e.Text)
+	e.Text = printable.Text(e.Text)
 	d.telling.Lock()
 	defer d.telling.Unlock()
 	d.opt.Progress(e)

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"teal/catalog"
 	"teal/deployer/servicefile"
+	"teal/deployer/timing"
 )
 
 // Promotion is the request that brings what is live in one environment to
@@ -60,6 +62,9 @@ func (d *Deployer) describeSource(ctx context.Context, req *Request, from string
 	return nil
 }
 
+// copyTimeout is how long an image may take from one registry to another.
+const copyTimeout = 15 * time.Minute
+
 // carry copies the images to the registry of the environment that they go to.
 func (d *Deployer) carry(ctx context.Context, req *Request, to servicefile.Environment, dryRun bool) error {
 	if to.Registry == "" || d.opt.Registry == nil {
@@ -68,7 +73,7 @@ func (d *Deployer) carry(ctx context.Context, req *Request, to servicefile.Envir
 	for _, part := range req.Spec.Parts {
 		image := req.Images[part.Name]
 		goal := servicefile.InRegistry(image, part, to.Registry)
-		if !isPinned(image) || goal == image {
+		if !servicefile.IsPinned(image) || goal == image {
 			continue
 		}
 		if dryRun {
@@ -76,13 +81,13 @@ func (d *Deployer) carry(ctx context.Context, req *Request, to servicefile.Envir
 			continue
 		}
 		repository, _, _ := strings.Cut(goal, "@")
-		pinned, err := within(ctx, hostPull, func(ctx context.Context) (string, error) {
+		pinned, err := timing.Within(ctx, copyTimeout, func(ctx context.Context) (string, error) {
 			return d.opt.Registry.Copy(ctx, image, repository+":"+req.Release)
 		})
 		if err != nil {
 			return fmt.Errorf("copy the image of part %s to the registry of %s: %w", part.Name, to.Name, err)
 		}
-		if digestOf(pinned) != digestOf(image) {
+		if servicefile.ImageDigest(pinned) != servicefile.ImageDigest(image) {
 			return errors.New("the image of part " + part.Name + " is not the same after it was copied to " + to.Registry)
 		}
 		req.Images[part.Name] = pinned

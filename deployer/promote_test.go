@@ -11,6 +11,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/hosts"
 	"teal/deployer/servicefile"
 )
 
@@ -147,7 +148,7 @@ func TestUnpinnedPromotionNeedsTheSameImageOnEveryHost(t *testing.T) {
 	created := w.created
 	other := deployer.New(deployer.Options{
 		Store: w, Fleet: w, Poll: time.Millisecond,
-		Connect: func(endpoint string) (deployer.Host, error) { return stale{engine{w, endpoint}}, nil },
+		Connect: func(endpoint string) (hosts.Host, error) { return stale{engine{w, endpoint}}, nil },
 	})
 	_, err = other.Deploy(t.Context(), next)
 	require.Contains(t, failure(t, err).Reason, "host b: image shop:latest of part web is sha256:stale there")
@@ -161,7 +162,7 @@ func TestHostsWithDifferentImagesAreRefused(t *testing.T) {
 	created := w.created
 	d := deployer.New(deployer.Options{
 		Store: w, Fleet: w, Poll: time.Millisecond,
-		Connect: func(endpoint string) (deployer.Host, error) { return stale{engine{w, endpoint}}, nil },
+		Connect: func(endpoint string) (hosts.Host, error) { return stale{engine{w, endpoint}}, nil },
 	})
 	_, err := d.Deploy(t.Context(), request("shop:latest", "r3"))
 	f := failure(t, err)

@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
+	"teal/deployer/plan"
 )
 
 // PruneRequest is what to prune.
@@ -125,7 +127,7 @@ type pruning struct {
 // asideContainer is a container and its host.
 type asideContainer struct {
 	catalog.Container
-	host host
+	host hosts.Connected
 }
 
 func (p *pruning) look(ctx context.Context, req PruneRequest, env string) (err error) {
@@ -170,16 +172,16 @@ func (p *pruning) beyond(seen sighting, keep int) []catalog.Container {
 	if slices.ContainsFunc(p.deployments, func(d catalog.Deployment) bool { return !d.State.Ended() }) {
 		return nil
 	}
-	return surplus(slices.Concat(seen.Containers, seen.Kept), keep)
+	return plan.Surplus(slices.Concat(seen.Containers, seen.Kept), keep)
 }
 
 // abandoned tells whether a container was put aside and nobody will bring it
 // back: no deployment to its target is under way, and the release that is
 // recorded there is another's. It is pure.
 func abandoned(s *catalog.Service, deployments []catalog.Deployment, c catalog.Container) bool {
-	t := targetOf(c)
+	t := plan.TargetOf(c)
 	release, held := s.Releases[t]
-	return isAside(c) && !c.Running && held && release.Deployment != "" &&
+	return plan.IsAside(c) && !c.Running && held && release.Deployment != "" &&
 		c.Labels[catalog.LabelDeployment] != "" && c.Labels[catalog.LabelDeployment] != release.Deployment &&
 		!inMotion(deployments, t)
 }
@@ -217,7 +219,7 @@ func (p *pruning) tell() {
 
 func (p *pruning) tellContainer(c asideContainer) {
 	p.pruned.Containers = append(p.pruned.Containers, PrunedContainer{
-		Host: c.host.endpoint, Container: c.Name, Target: targetOf(c.Container), Release: c.Labels[catalog.LabelRelease],
+		Host: c.host.Endpoint, Container: c.Name, Target: plan.TargetOf(c.Container), Release: c.Labels[catalog.LabelRelease],
 	})
 }
 
@@ -233,7 +235,7 @@ func (p *pruning) removeContainers(ctx context.Context) {
 			return // forget answers it
 		}
 		if err := c.host.Remove(ctx, c.ID); err != nil {
-			p.pruned.Left = append(p.pruned.Left, fmt.Sprintf("%s on %s could not be removed: %s", c.Name, c.host.endpoint, err))
+			p.pruned.Left = append(p.pruned.Left, fmt.Sprintf("%s on %s could not be removed: %s", c.Name, c.host.Endpoint, err))
 			continue
 		}
 		p.tellContainer(c)

@@ -13,6 +13,8 @@ import (
 	"github.com/distribution/reference"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
+	"teal/deployer/servicefile"
 )
 
 // PrunedImage is an image that nothing of the service refers to any more.
@@ -39,12 +41,12 @@ func (d *Deployer) pruneImages(ctx context.Context, req PruneRequest, s *catalog
 		pruned.Left = append(pruned.Left, fmt.Sprintf("images are left alone while deployment %s to %s has not ended (%s)", all[n].ID, all[n].Environment, all[n].State))
 		return nil
 	}
-	hosts, unreachable := d.reach(ctx, recordedHosts(all))
+	reached, unreachable := d.hosts().Reach(ctx, recordedHosts(all))
 	if unreachable != nil {
 		pruned.Left = append(pruned.Left, unreachable.Error())
 	}
 	var mu sync.Mutex
-	return onEveryHost(ctx, hosts, func(ctx context.Context, h host) error {
+	return hosts.Each(ctx, reached, func(ctx context.Context, h hosts.Connected) error {
 		gone, left, err := pruneImagesOn(ctx, h, req, all)
 		mu.Lock()
 		defer mu.Unlock()
@@ -53,7 +55,7 @@ func (d *Deployer) pruneImages(ctx context.Context, req PruneRequest, s *catalog
 	})
 }
 
-func pruneImagesOn(ctx context.Context, h host, req PruneRequest, deployments []catalog.Deployment) (gone []PrunedImage, left []string, err error) {
+func pruneImagesOn(ctx context.Context, h hosts.Connected, req PruneRequest, deployments []catalog.Deployment) (gone []PrunedImage, left []string, err error) {
 	there, err := h.List(ctx, nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("list its containers: %w", err)
@@ -74,9 +76,9 @@ func pruneImagesOn(ctx context.Context, h host, req PruneRequest, deployments []
 			switch {
 			case errors.Is(err, catalog.ErrInUse):
 			case err != nil:
-				left = append(left, fmt.Sprintf("image %s on %s could not be removed: %s", image.ID, h.endpoint, err))
+				left = append(left, fmt.Sprintf("image %s on %s could not be removed: %s", image.ID, h.Endpoint, err))
 			default:
-				gone = append(gone, PrunedImage{Host: h.endpoint, ID: image.ID, Tags: image.Tags, Size: image.Size})
+				gone = append(gone, PrunedImage{Host: h.Endpoint, ID: image.ID, Tags: image.Tags, Size: image.Size})
 			}
 		}
 	}
@@ -92,7 +94,7 @@ func wantedImages(there []catalog.Container, deployments []catalog.Deployment) m
 	}
 	for _, d := range deployments {
 		for _, image := range d.Images {
-			wanted[image], wanted[digestOf(image)] = true, true
+			wanted[image], wanted[servicefile.ImageDigest(image)] = true, true
 		}
 	}
 	return wanted
@@ -101,7 +103,7 @@ func wantedImages(there []catalog.Container, deployments []catalog.Deployment) m
 // isWanted tells whether an image is referred to by any of its names.
 func isWanted(i catalog.Image, wanted map[string]bool) bool {
 	return slices.ContainsFunc(slices.Concat([]string{i.ID}, i.Tags, i.Digests), func(name string) bool {
-		return wanted[name] || wanted[digestOf(name)]
+		return wanted[name] || wanted[servicefile.ImageDigest(name)]
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"teal/catalog"
@@ -24,12 +23,12 @@ func (r *run) pull(ctx context.Context) error {
 	if err := r.required(ctx); err != nil {
 		return err
 	}
-	ids, err := r.platform.pull(ctx, r.work())
+	ids, err := r.platform.Pull(ctx, r.work())
 	if err != nil {
 		return err
 	}
 	for part, id := range ids {
-		if !isPinned(r.record.Images[part]) {
+		if !servicefile.IsPinned(r.record.Images[part]) {
 			r.record.Images[part] = id
 		}
 	}
@@ -39,10 +38,6 @@ func (r *run) pull(ctx context.Context) error {
 	r.decide()
 	return nil
 }
-
-// isPinned tells whether an image is named by its digest, so that it is the same
-// everywhere and for ever.
-func isPinned(image string) bool { return strings.Contains(image, "@sha256:") }
 
 // pin asks the registries what the parts' images are now, all at once. What is
 // pinned already, and what lies in no registry that its name tells, stays.
@@ -84,9 +79,9 @@ func (r *run) pinned() map[string]string {
 	pins := map[string]string{}
 	for _, part := range r.spec.Parts {
 		image := r.wanted(part)
-		if asked := r.request.Images[part.Name]; asked != "" && !isPinned(asked) {
+		if asked := r.request.Images[part.Name]; asked != "" && !servicefile.IsPinned(asked) {
 			pins[part.Name] = asked
-		} else if isPinned(image) {
+		} else if servicefile.IsPinned(image) {
 			pins[part.Name] = image
 		}
 	}
@@ -97,19 +92,10 @@ func (r *run) pinned() map[string]string {
 // registry.
 func (r *run) wanted(part servicefile.Part) string {
 	image := part.Image
-	if asked := r.request.Images[part.Name]; isPinned(asked) {
+	if asked := r.request.Images[part.Name]; servicefile.IsPinned(asked) {
 		image = asked
 	}
 	return servicefile.InRegistry(image, part, r.env.Registry)
-}
-
-// digestOf is the part of a pinned image that says what it is, wherever it lies;
-// for others it is the whole text.
-func digestOf(image string) string {
-	if _, digest, ok := strings.Cut(image, "@"); ok {
-		return digest
-	}
-	return image
 }
 
 // required is that the environment which must have the release before does not
@@ -142,7 +128,7 @@ func requirement(s *catalog.Service, before []catalog.Deployment, env servicefil
 		return fmt.Errorf("environment %s requires that the release is live in %s: %w; %s", env.Name, env.Requires, err, way)
 	}
 	for _, part := range slices.Sorted(maps.Keys(images)) {
-		if image := images[part]; digestOf(release.Images[part]) != digestOf(image) {
+		if image := images[part]; servicefile.ImageDigest(release.Images[part]) != servicefile.ImageDigest(image) {
 			return fmt.Errorf("environment %s requires what is live in %s, and part %s would run another image (%s) than there (%s); %s",
 				env.Name, env.Requires, part, image, orNone(release.Images[part]), way)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 )
 
 // ErrNothingToResume: no deployment is under way there.
@@ -151,7 +152,7 @@ func (r *run) adopt(ctx context.Context) error {
 		return fmt.Errorf("read service %s: %w", r.record.Service, err)
 	}
 	r.env.Hosts = r.record.Hosts
-	there, err := r.platformOf(r.env, r.record.Missed...)
+	there, err := r.hosts().Platform(r.env, r.record.Missed...)
 	if err != nil {
 		return err
 	}
@@ -166,7 +167,7 @@ func (r *run) adopt(ctx context.Context) error {
 	if before && r.alias.Value.String() != r.record.Previous.String() {
 		return fmt.Errorf("%s points at %s by now: %w", r.env.Name, orNothing(r.alias.Value), catalog.ErrMoved)
 	}
-	r.plan = PlanHost(r.spec, r.env, Placement{
+	r.plan = plan.Of(r.spec, r.env, plan.Placement{
 		Target: r.record.Target, Release: r.record.Release, Revision: r.record.Revision,
 		Deployment: r.record.ID, Images: r.record.Images,
 	})

@@ -41,7 +41,7 @@ func (d *Deployer) revert(ctx context.Context, p platform, record catalog.Deploy
 		}
 	}
 	undeclared := d.undeclare(ctx, record)
-	err = errors.Join(missing, p.restore(ctx, record))
+	err = errors.Join(missing, p.Restore(ctx, record))
 	if unmarked := errors.Join(undeclared, d.restoreRelease(context.WithoutCancel(ctx), record, session, err == nil, live)); unmarked != nil {
 		return errors.Join(err, fmt.Errorf("%w: %w", errUnmarked, unmarked))
 	}
@@ -51,7 +51,7 @@ func (d *Deployer) revert(ctx context.Context, p platform, record catalog.Deploy
 // nothingStarted refuses to revert a deployment whose containers somebody has
 // pointed the alias at by hand. What is live is never stopped.
 func nothingStarted(ctx context.Context, p platform, record catalog.Deployment) error {
-	name, err := p.holds(ctx, record)
+	name, err := p.Holds(ctx, record)
 	if name != "" {
 		return fmt.Errorf("%s points at %s by now, so %s was left running; flip back and deploy again", record.Environment, record.Target, name)
 	}

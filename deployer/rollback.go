@@ -140,7 +140,7 @@ func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catal
 	if err != nil {
 		return nil, err
 	}
-	want, err := p.revive(ctx, s.Name, standby, s.Releases[standby])
+	want, err := p.Revive(ctx, s.Name, standby, s.Releases[standby])
 	if err != nil {
 		return nil, err
 	}
@@ -162,11 +162,11 @@ func (d *Deployer) standbyPlatform(ctx context.Context, s *catalog.Service, stan
 	if err != nil {
 		return nil, err
 	}
-	p, unreachable := d.recordedPlatform(ctx, endpoints)
+	p, unreachable := d.hosts().Recorded(ctx, endpoints)
 	if unreachable != nil {
 		d.tell(Event{Kind: Note, Service: s.Name, Text: fmt.Sprintf("some hosts of %s do not answer and are left out: %s", standby, unreachable)})
 	}
-	if used, _ := p.places(); len(used) == 0 {
+	if used, _ := p.Places(); len(used) == 0 {
 		return nil, errors.Join(fmt.Errorf("%s has no passing instance and none of its hosts answers", standby), unreachable)
 	}
 	return p, nil
@@ -178,14 +178,14 @@ func (d *Deployer) wouldRevive(ctx context.Context, s *catalog.Service, alias ca
 	if err != nil {
 		return Flipped{}, rollbackFailure(s.Name, alias, err)
 	}
-	n, err := p.resting(ctx, s.Name, standby, s.Releases[standby])
+	n, err := p.Resting(ctx, s.Name, standby, s.Releases[standby])
 	if err == nil && n == 0 {
 		err = nothingToStart(standby)
 	}
 	if err != nil {
 		return Flipped{}, rollbackFailure(s.Name, alias, err)
 	}
-	used, _ := p.places()
+	used, _ := p.Places()
 	f := handMove{service: s, from: alias, to: catalog.PointTo(standby)}.told()
 	f.DryRun = true
 	f.Notes = []string{fmt.Sprintf("no instance of %s passes; %d would be started on %s and checked first", standby, n, strings.Join(used, ", "))}

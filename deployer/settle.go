@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/deployer/plan"
 	"teal/deployer/servicefile"
 )
 
@@ -49,7 +50,7 @@ type ending struct {
 // can't be taken back is noted.
 func (r *run) undoDead(ctx context.Context, p platform, record catalog.Deployment) catalog.Deployment {
 	dead := &run{Deployer: r.Deployer, spec: r.spec, env: r.env, request: r.request, platform: p, record: record, lock: r.lock}
-	dead.plan = PlanHost(r.spec, r.env, Placement{
+	dead.plan = plan.Of(r.spec, r.env, plan.Placement{
 		Target: record.Target, Release: record.Release, Revision: record.Revision, Deployment: record.ID, Images: record.Images,
 	})
 	if err := dead.undoUnlessLive(ctx); err != nil {
@@ -60,7 +61,7 @@ func (r *run) undoDead(ctx context.Context, p platform, record catalog.Deploymen
 
 // settle finishes a deployment that is live, and reverts one that is not.
 func (d *Deployer) settle(ctx context.Context, record catalog.Deployment, session string, end ending) (catalog.Deployment, error) {
-	p, unreachable := d.recordedPlatform(ctx, record.Hosts)
+	p, unreachable := d.hosts().Recorded(ctx, record.Hosts)
 	next, left, err := d.settled(ctx, p, record, session, end, unreachable)
 	if err != nil {
 		return record, err
@@ -87,7 +88,7 @@ func (d *Deployer) settled(ctx context.Context, p platform, record catalog.Deplo
 	case live && gone:
 		end.state, end.reason = catalog.RolledBack, end.reason+", and somebody has pointed the alias elsewhere since"
 	case live && end.state != catalog.Aborted:
-		left = errors.Join(unreachable, p.finish(ctx, record))
+		left = errors.Join(unreachable, p.Finish(ctx, record))
 		return record.Enter(catalog.Succeeded, now, end.reason+"; finished by the next run"), left, nil
 	case live && staysLive(record) != nil:
 		return next, nil, staysLive(record)

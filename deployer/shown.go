@@ -4,10 +4,11 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/work"
 )
 
 // showChecks tells which checks have changed since they were last told.
-func (r *run) showChecks(now reading, there []placed) {
+func (r *run) showChecks(now reading, there []work.Placed) {
 	if r.shown == nil {
 		r.shown = map[string]catalog.Health{}
 	}
@@ -25,11 +26,11 @@ func (r *run) showChecks(now reading, there []placed) {
 
 // checkEvent says how a check of an instance is, and of which container where that
 // is known.
-func checkEvent(i catalog.Instance, c catalog.CheckStatus, there []placed) Event {
+func checkEvent(i catalog.Instance, c catalog.CheckStatus, there []work.Placed) Event {
 	e := Event{Kind: Step, Host: i.Node, Check: c.Name, Health: c.Status, Text: string(c.Status)}
-	n := slices.IndexFunc(there, func(p placed) bool { return i.Container != "" && isOneOf(i, []catalog.Container{p.Container}) })
+	n := slices.IndexFunc(there, func(p work.Placed) bool { return i.Container != "" && isOneOf(i, []catalog.Container{p.Container}) })
 	if n >= 0 {
-		e.Host, e.Container = there[n].place, there[n].Name
+		e.Host, e.Container = there[n].Place, there[n].Name
 	}
 	return e
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"teal/catalog"
+	"teal/deployer/printable"
 	"teal/deployer/servicefile"
 )
 
@@ -113,19 +114,15 @@ func fetch(client *http.Client, req *http.Request) (status int, body string, err
 func judgeSmoke(s servicefile.Smoke, status int, body string) error {
 	switch {
 	case s.Status == 0 && (status < 200 || status > 299):
-		return fmt.Errorf("it answered %s where a 2xx is wanted, with the body %s", statusText(status), beginning(body))
+		return fmt.Errorf("it answered %s where a 2xx is wanted, with the body %s", printable.Status(status), beginning(body))
 	case s.Status != 0 && status != s.Status:
-		return fmt.Errorf("it answered %s where %s is wanted, with the body %s", statusText(status), statusText(s.Status), beginning(body))
+		return fmt.Errorf("it answered %s where %s is wanted, with the body %s", printable.Status(status), printable.Status(s.Status), beginning(body))
 	case s.Pattern != nil && !s.Pattern.MatchString(body):
-		return fmt.Errorf("it answered %s with a body that does not match /%s/: %s", statusText(status), s.Pattern, beginning(body))
+		return fmt.Errorf("it answered %s with a body that does not match /%s/: %s", printable.Status(status), s.Pattern, beginning(body))
 	case !strings.Contains(body, s.Body):
-		return fmt.Errorf("it answered %s with a body that does not hold %q: %s", statusText(status), s.Body, beginning(body))
+		return fmt.Errorf("it answered %s with a body that does not hold %q: %s", printable.Status(status), s.Body, beginning(body))
 	}
 	return nil
-}
-
-func statusText(status int) string {
-	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
 }
 
 // beginning shows the first bytes of a body on one line.

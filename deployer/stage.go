@@ -17,7 +17,7 @@ func (r *run) stage(ctx context.Context) error {
 		return fmt.Errorf("record that %s is being replaced: %w", r.record.Target, err)
 	}
 	r.vacate(ctx)
-	return r.platform.stage(ctx, r.work(), r.awaitBatch)
+	return r.platform.Stage(ctx, r.work(), r.awaitBatch)
 }
 
 // claim makes the target this deployment's. A rollback takes no lock: one that

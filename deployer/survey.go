@@ -5,11 +5,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/hosts"
+	"teal/deployer/plan"
 )
 
 // What bounds a look at a host that nothing is done to.
@@ -21,7 +22,7 @@ const (
 // sighting is what a host has of a service in an environment.
 type sighting struct {
 	Endpoint   string
-	Host       host // its Host is nil when it could not be connected to
+	Host       hosts.Connected // its Host is nil when it could not be connected to
 	Containers []catalog.Container
 	Kept       []catalog.Container // of releases that are kept, which no target has
 	Shared     []catalog.Container // that belong to no colour
@@ -44,12 +45,12 @@ func (d *Deployer) sight(ctx context.Context, endpoint, service, environment str
 	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()
 	s := sighting{Endpoint: endpoint}
-	hosts, err := d.connect([]string{endpoint})
+	one, err := d.connected.To([]string{endpoint})
 	if err != nil {
 		s.Err = err
 		return s
 	}
-	s.Host = hosts[0]
+	s.Host = one[0]
 	labels := map[string]string{catalog.LabelService: service, catalog.LabelEnvironment: environment}
 	if s.Containers, err = s.Host.List(ctx, labels); err != nil {
 		s.Err = fmt.Errorf("host %s can't be seen: %w", endpoint, err)
@@ -57,31 +58,20 @@ func (d *Deployer) sight(ctx context.Context, endpoint, service, environment str
 	slices.SortFunc(s.Containers, func(a, b catalog.Container) int { return cmp.Compare(a.Name, b.Name) })
 	for _, c := range s.Containers {
 		switch {
-		case isKept(c):
+		case plan.IsKept(c):
 			s.Kept = append(s.Kept, c)
-		case isShared(c):
+		case plan.IsShared(c):
 			s.Shared = append(s.Shared, c)
 		}
 	}
-	s.Containers = slices.DeleteFunc(s.Containers, func(c catalog.Container) bool { return isKept(c) || isShared(c) })
+	s.Containers = slices.DeleteFunc(s.Containers, func(c catalog.Container) bool { return plan.IsKept(c) || plan.IsShared(c) })
 	return s
 }
 
 // of are the containers of a target.
 func (s sighting) of(t catalog.Target) []catalog.Container {
-	return slices.DeleteFunc(slices.Clone(s.Containers), func(c catalog.Container) bool { return targetOf(c) != t })
+	return slices.DeleteFunc(slices.Clone(s.Containers), func(c catalog.Container) bool { return plan.TargetOf(c) != t })
 }
-
-// targetOf is the target that a container of Teal's belongs to.
-func targetOf(c catalog.Container) catalog.Target {
-	return catalog.Target{
-		Colour:      catalog.Colour(c.Labels[catalog.LabelColour]),
-		Environment: c.Labels[catalog.LabelEnvironment],
-	}
-}
-
-// isAside tells whether a container was put aside by a deployment.
-func isAside(c catalog.Container) bool { return strings.HasSuffix(c.Name, previousSuffix) }
 
 // recordedHosts are all hosts that deployments of an environment went to, in the
 // order they were first used.

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // takeBack gives the users of the new releases back to the old ones, in one
@@ -18,7 +19,7 @@ func (g *group) takeBack(ctx context.Context, cause error) error {
 	if errors.Is(cause, catalog.ErrLockLost) {
 		return errors.Join(g.perRun(func(r *run) error { return r.afterFlip(cause) })...)
 	}
-	ctx, done := bounded(ctx, takeBackTimeout)
+	ctx, done := timing.Bounded(ctx, takeBackTimeout)
 	defer done()
 	for _, r := range g.runs {
 		if err := r.mayGoBack(ctx); err != nil {

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/plan"
+	"teal/deployer/printable"
 	"teal/deployer/servicefile"
 )
 
@@ -63,34 +65,34 @@ func (r *run) runTask(ctx context.Context, task servicefile.Task, command []stri
 	defer done()
 	c := r.besides(part, task.Name)
 	c.Entrypoint, c.Command = command[:1], command[1:]
-	out := &LineWriter{Line: func(line string) { r.step("%s: %s", task.Name, line) }}
-	code, err := r.platform.once(bound, r.work(), c, out)
+	out := &printable.LineWriter{Line: func(line string) { r.step("%s: %s", task.Name, line) }}
+	code, err := r.platform.Once(bound, r.work(), c, out)
 	out.End()
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case bound.Err() != nil:
-		return fmt.Errorf("task %s did not end within %s and was killed; it last wrote: %q", task.Name, task.Timeout, out.last)
+		return fmt.Errorf("task %s did not end within %s and was killed; it last wrote: %q", task.Name, task.Timeout, out.Last())
 	case err != nil:
 		return fmt.Errorf("task %s: %w", task.Name, err)
 	case code != 0:
-		return fmt.Errorf("task %s ended with %d; it last wrote: %q", task.Name, code, out.last)
+		return fmt.Errorf("task %s ended with %d; it last wrote: %q", task.Name, code, out.Last())
 	}
 	return nil
 }
 
 // besides is a container beside the target's, with what a part has but its ports
 // and its name.
-func (r *run) besides(part servicefile.Part, name string) PlannedContainer {
-	p := Placement{Target: r.record.Target, Release: r.record.Release, Deployment: r.record.ID, Images: r.record.Images}
-	base := baseName(r.spec.Service, r.record.Target)
-	c := PlannedContainer{Part: part.Name, ContainerSpec: specOf(part, p, base)}
+func (r *run) besides(part servicefile.Part, name string) plan.Container {
+	p := plan.Placement{Target: r.record.Target, Release: r.record.Release, Deployment: r.record.ID, Images: r.record.Images}
+	base := plan.BaseName(r.spec.Service, r.record.Target)
+	c := plan.Container{Part: part.Name, ContainerSpec: plan.SpecOf(part, p, base)}
 	c.Name = base + "-task-" + name
 	c.Ports, c.Hostnames, c.Restart, c.Healthcheck = nil, nil, "no", nil
 	if r.plan.SharedNetwork != "" {
 		c.Also = []string{r.plan.SharedNetwork}
 	}
-	c.Labels = targetLabels(r.spec.Service, r.record.Target)
+	c.Labels = plan.TargetLabels(r.spec.Service, r.record.Target)
 	c.Labels[catalog.LabelDeployment] = r.record.ID
 	c.Labels[catalog.LabelTask] = name
 	c.Labels[catalog.ServiceIgnore] = "true"

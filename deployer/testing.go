@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"teal/catalog"
+	"teal/deployer/timing"
 )
 
 // test asks the others first, as a task may be one that can't be taken back, then
@@ -30,7 +31,7 @@ func (r *run) stillPassing(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !now.complete(r.platform.instances(r.work())) {
+	if !now.complete(r.platform.Instances(r.work())) {
 		return r.check(ctx)
 	}
 	r.guards = now.passing
@@ -59,7 +60,7 @@ func (r *run) persist(ctx context.Context, within, pause time.Duration, try func
 		if _, err := r.look(ctx); err != nil {
 			return err
 		}
-		if err := sleep(bound, pause); err != nil {
+		if err := timing.Sleep(bound, pause); err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}

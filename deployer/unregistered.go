@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"teal/catalog"
+	"teal/deployer/plan"
+	"teal/deployer/work"
 )
 
 // Unregistered is a container that runs and takes requests, and of which Consul
@@ -21,13 +23,13 @@ func (u Unregistered) String() string {
 
 // unregistered are those of a target's containers that have no instance. It is
 // pure.
-func unregistered(there []placed, s *catalog.Service, t catalog.Target) []Unregistered {
+func unregistered(there []work.Placed, s *catalog.Service, t catalog.Target) []Unregistered {
 	var all []Unregistered
 	for _, c := range there {
-		if !c.Running || !isRegistered(c.Container) || hasInstance(s, t, c.Container) {
+		if !c.Running || !plan.IsRegistered(c.Container) || hasInstance(s, t, c.Container) {
 			continue
 		}
-		all = append(all, Unregistered{Host: c.place, Container: c.Name})
+		all = append(all, Unregistered{Host: c.Place, Container: c.Name})
 	}
 	slices.SortFunc(all, func(a, b Unregistered) int {
 		return slices.Compare([]string{a.Host, a.Container}, []string{b.Host, b.Container})

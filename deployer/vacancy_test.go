@@ -14,6 +14,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/hosts"
 	"teal/deployer/servicefile"
 )
 
@@ -100,7 +101,7 @@ func TestAStandbyThatCannotEndLeavesNothingNew(t *testing.T) {
 // tenacious is a host that stops containers in its own time, whether or not
 // somebody waits for that, as engines do.
 type tenacious struct {
-	deployer.Host
+	hosts.Host
 	begun chan<- struct{}
 	stops *sync.WaitGroup
 }
@@ -140,7 +141,7 @@ func TestAStopThatHasBegunIsWaitedFor(t *testing.T) {
 	}
 	d := deployer.New(deployer.Options{
 		Store: w, Fleet: w, Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, Insist: time.Millisecond,
-		Connect: func(endpoint string) (deployer.Host, error) {
+		Connect: func(endpoint string) (hosts.Host, error) {
 			h, err := w.connect(endpoint)
 			return tenacious{h, begun, &stops}, err
 		},

@@ -7,6 +7,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer/servicefile"
+	"teal/deployer/work"
 )
 
 // Verified is how what is live in an environment does.
@@ -119,7 +120,7 @@ func (v *verification) standing(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, surveyTimeout)
 	defer cancel()
-	var there []placed
+	var there []work.Placed
 	for _, one := range v.survey(ctx, record.Hosts, v.spec.Service, v.Environment) {
 		if one.Err != nil {
 			v.problem("%s", one.Err)
@@ -129,7 +130,7 @@ func (v *verification) standing(ctx context.Context) error {
 			v.problem("%s", drift)
 		}
 		for _, c := range one.of(v.Target) {
-			there = append(there, placed{c, one.Endpoint})
+			there = append(there, work.Placed{Container: c, Place: one.Endpoint})
 		}
 	}
 	for _, missing := range unregistered(there, v.service, v.Target) {

@@ -76,7 +76,7 @@ func (w *watch) look(ctx context.Context) error {
 // going back would mend nothing.
 func (w *watch) checks(now reading) error {
 	now.ailing = nil // the old release is not compared by them
-	if now.complete(w.platform.instances(w.work())) {
+	if now.complete(w.platform.Instances(w.work())) {
 		w.since, w.guards = time.Time{}, now.passing
 		return nil
 	}
@@ -87,7 +87,7 @@ func (w *watch) checks(now reading) error {
 	if at.Sub(w.since) < w.spec.Settle || w.oldPassing() <= len(now.passing) {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", errUnwell, now.words(w.platform.instances(w.work()), w.record.Release))
+	return fmt.Errorf("%w: %s", errUnwell, now.words(w.platform.Instances(w.work()), w.record.Release))
 }
 
 // oldPassing is how many instances the release from before has that pass.

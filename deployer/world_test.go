@@ -18,6 +18,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/hosts"
 	"teal/deployer/servicefile"
 	"teal/fleet"
 )
@@ -554,7 +555,7 @@ type engine struct {
 	name string
 }
 
-func (w *world) connect(endpoint string) (deployer.Host, error) { return engine{w, endpoint}, nil }
+func (w *world) connect(endpoint string) (hosts.Host, error) { return engine{w, endpoint}, nil }
 
 func (e engine) Name() string { return e.name }
 
@@ -815,7 +816,7 @@ func (e engine) Follow(ctx context.Context, id string, lines int, out io.Writer)
 
 var (
 	_ deployer.Store = (*world)(nil)
-	_ deployer.Host  = engine{}
+	_ hosts.Host     = engine{}
 	_ deployer.Fleet = (*world)(nil)
 )
 

@@ -16,6 +16,7 @@ import (
 	"teal/catalog"
 	"teal/consul"
 	"teal/deployer"
+	"teal/deployer/hosts"
 	"teal/dev/process"
 	"teal/dev/store"
 	"teal/fleet"
@@ -160,7 +161,7 @@ func (w *World) Deployer(progress func(deployer.Event)) *deployer.Deployer {
 	})
 }
 
-func (w *World) connect(endpoint string) (deployer.Host, error) {
+func (w *World) connect(endpoint string) (hosts.Host, error) {
 	if !strings.HasPrefix(endpoint, Scheme) {
 		return nil, fmt.Errorf("host %s is not on this laptop; name one like %slaptop", endpoint, Scheme)
 	}

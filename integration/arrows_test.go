@@ -59,6 +59,38 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 }
 
+// inner are the arrows between the rooms inside the deployer's, which its state
+// machine is made of: none of them knows it, and the platform of Docker engines
+// knows of a deployment what any other platform would.
+var inner = map[string][]string{
+	"teal/deployer/servicefile":      {},
+	"teal/deployer/printable":        {},
+	"teal/deployer/timing":           {},
+	"teal/deployer/revision":         {},
+	"teal/deployer/plan":             {"teal/deployer/servicefile"},
+	"teal/deployer/work":             {"teal/deployer/plan", "teal/deployer/servicefile"},
+	"teal/deployer/hosts":            {"teal/deployer/plan", "teal/deployer/servicefile", "teal/deployer/timing", "teal/deployer/work"},
+	"teal/deployer/images":           {"teal/deployer/printable", "teal/deployer/revision", "teal/deployer/servicefile", "teal/deployer/timing"},
+	"teal/deployer/notify":           {"teal/deployer/printable", "teal/deployer/servicefile", "teal/deployer/timing"},
+	"teal/deployer/hosttest":         {"teal/deployer/hosttest/program"},
+	"teal/deployer/hosttest/program": {},
+}
+
+func TestRoomsOfTheDeployerPointOneWay(t *testing.T) {
+	for _, p := range listPackages(t) {
+		if !strings.HasPrefix(p.ImportPath, "teal/deployer/") {
+			continue
+		}
+		allowed, known := inner[p.ImportPath]
+		require.True(t, known, "%s is no known room of the deployer's", p.ImportPath)
+		for _, imported := range p.Imports {
+			if within(imported, "teal/deployer") {
+				require.Contains(t, allowed, imported, "%s may not import %s", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
 // The vocabulary depends on the standard library alone.
 func TestCatalogNeedsOnlyTheStandardLibrary(t *testing.T) {
 	for _, p := range listPackages(t) {

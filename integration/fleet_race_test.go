@@ -19,6 +19,7 @@ import (
 	"teal/consul"
 	"teal/consul/consultest"
 	"teal/deployer"
+	"teal/deployer/hosts"
 	"teal/deployer/servicefile"
 )
 
@@ -313,7 +314,7 @@ func (d deployment) run(n int) (flipped bool) {
 	turned := make(chan string, 1)
 	deploy := deployer.New(deployer.Options{
 		Store: d.store, By: "the race", Poll: 10 * time.Millisecond,
-		Connect: func(string) (deployer.Host, error) { return d.host, nil },
+		Connect: func(string) (hosts.Host, error) { return d.host, nil },
 		Progress: func(e deployer.Event) {
 			if e.Kind == deployer.Entered && e.State == catalog.Flipping {
 				go func() { time.Sleep(d.after); turned <- d.host.fallIll(e.Target) }()
@@ -343,7 +344,7 @@ func (d deployment) run(n int) (flipped bool) {
 // standIn is a host without an engine: its containers are registrations. Deployers
 // only call what it has.
 type standIn struct {
-	deployer.Host
+	hosts.Host
 	t     *testing.T
 	store *consul.Store
 

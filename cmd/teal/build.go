@@ -12,7 +12,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"teal/catalog"
-	"teal/deployer"
+	"teal/deployer/images"
+	"teal/deployer/revision"
 	"teal/deployer/servicefile"
 	"teal/docker"
 )
@@ -67,7 +68,7 @@ type making struct {
 	dryRun, asJSON        bool
 
 	spec    *servicefile.Spec
-	version deployer.Version
+	version revision.Version
 }
 
 func (m *making) flags(f *pflag.FlagSet) {
@@ -81,7 +82,7 @@ func (m *making) flags(f *pflag.FlagSet) {
 // load reads the service file, with what git says for it to use.
 func (m *making) load(cmd *cobra.Command) error {
 	ctx := cmd.Context()
-	m.version = deployer.GitVersion(ctx, filepath.Dir(m.file))
+	m.version = revision.Read(ctx, filepath.Dir(m.file))
 	if m.version.Revision == "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "note: git tells nothing of %s, so images have no commit and TEAL_RELEASE, TEAL_VERSION and TEAL_REVISION are what the environment says\n", m.file)
 	}
@@ -96,8 +97,8 @@ func (m *making) load(cmd *cobra.Command) error {
 
 // plan is what the service file builds; where it can't be, the file is to blame.
 func (m *making) plan() ([]catalog.BuildSpec, error) {
-	plan := deployer.BuildPlan(m.spec, m.version, time.Now())
-	if err := deployer.CheckBuilds(plan); err != nil {
+	plan := images.Plan(m.spec, m.version, time.Now())
+	if err := images.Check(plan); err != nil {
 		return nil, usageError{fmt.Errorf("%s: %w", m.file, err)}
 	}
 	return plan, nil
@@ -121,8 +122,8 @@ func (m *making) progress(cmd *cobra.Command) io.Writer {
 	return cmd.OutOrStdout()
 }
 
-func (m *making) build(ctx context.Context, b deployer.Builder, plan []catalog.BuildSpec, push bool, report *imageReport, out io.Writer) error {
-	if err := deployer.BuildImages(ctx, b, plan, out); err != nil || !push {
+func (m *making) build(ctx context.Context, b images.Builder, plan []catalog.BuildSpec, push bool, report *imageReport, out io.Writer) error {
+	if err := images.Build(ctx, b, plan, out); err != nil || !push {
 		return err
 	}
 	return m.push(ctx, b, report, out)

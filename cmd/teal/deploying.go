@@ -15,6 +15,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/revision"
 	"teal/deployer/servicefile"
 )
 
@@ -64,14 +65,14 @@ func (d *deploying) environmentFlag(cmd *cobra.Command) {
 type source struct {
 	file    string
 	spec    *servicefile.Spec
-	version deployer.Version
+	version revision.Version
 }
 
 // load reads a service file, in which TEAL_RELEASE is what the release is asked to
 // be called, if it is.
 func (d *deploying) load(cmd *cobra.Command, file string) (source, error) {
 	ctx := cmd.Context()
-	s := source{file: file, version: deployer.GitVersion(ctx, filepath.Dir(file))}
+	s := source{file: file, version: revision.Read(ctx, filepath.Dir(file))}
 	var err error
 	if s.spec, err = servicefile.Load(ctx, file, s.version.Environ(os.Environ(), d.release)); err != nil {
 		return s, missingAsUsage(err)

@@ -11,6 +11,7 @@ import (
 	"teal/catalog"
 	"teal/consul"
 	"teal/deployer"
+	"teal/deployer/hosts"
 	"teal/dev"
 	"teal/docker"
 	"teal/fleet"
@@ -98,7 +99,7 @@ func (g *globals) deployerFor(progress func(deployer.Event), dry bool) (*deploye
 	}), nil
 }
 
-func connectDocker(endpoint string) (deployer.Host, error) {
+func connectDocker(endpoint string) (hosts.Host, error) {
 	if strings.HasPrefix(endpoint, dev.Scheme) {
 		return nil, usageError{fmt.Errorf("host %s belongs to `teal demo` and `teal dev`; name a Docker engine, such as unix:///var/run/docker.sock", endpoint)}
 	}

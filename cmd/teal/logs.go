@@ -9,6 +9,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/printable"
 )
 
 // logsLines is how many lines of each container are shown unless told otherwise.
@@ -44,7 +45,7 @@ flip with the containers that are live then.`,
 				return usageError{fmt.Errorf("--lines %d is less than none", req.Lines)}
 			}
 			d, err := g.deployer(func(e deployer.Event) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", deployer.Printable(e.Text))
+				fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", printable.Text(e.Text))
 			})
 			if err != nil {
 				return err

@@ -12,6 +12,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/printable"
 )
 
 // output shows people, or programs, what a deployment does. Its methods may be
@@ -127,11 +128,11 @@ func conclusion(r catalog.Deployment) string {
 func failureWords(err error) (reason, rest string) {
 	failures := failuresIn(err)
 	if len(failures) == 0 {
-		return deployer.Printable(err.Error()), ""
+		return printable.Text(err.Error()), ""
 	}
 	var reasons, others []string
 	for _, f := range failures {
-		reasons = append(reasons, deployer.Printable(f.Reason))
+		reasons = append(reasons, printable.Text(f.Reason))
 		if details := f.Details(); details != "" {
 			others = append(others, details)
 		}

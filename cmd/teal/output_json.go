@@ -9,6 +9,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/printable"
 )
 
 // jsonLine is one line of --json: an event, or with the kind "outcome" how a
@@ -99,7 +100,7 @@ func (o *jsonOutput) event(e deployer.Event) {
 }
 
 func (o *jsonOutput) say(what, format string, args ...any) {
-	text := deployer.Printable(fmt.Sprintf(format, args...))
+	text := printable.Text(fmt.Sprintf(format, args...))
 	if what != "" {
 		text = what + ": " + text
 	}
@@ -123,14 +124,14 @@ func (o *jsonOutput) done(record catalog.Deployment) {
 }
 
 func (o *jsonOutput) passed(text string) {
-	o.write(jsonLine{Kind: "outcome", Exit: new(exitDone), Text: deployer.Printable(text)})
+	o.write(jsonLine{Kind: "outcome", Exit: new(exitDone), Text: printable.Text(text)})
 }
 
 // failed leaves the error to be written to standard error too.
 func (o *jsonOutput) failed(err error) error {
 	failures := failuresIn(err)
 	if len(failures) == 0 {
-		o.write(jsonLine{Kind: "outcome", Exit: new(exitCode(err)), Failure: &jsonFailure{Reason: deployer.Printable(err.Error())}})
+		o.write(jsonLine{Kind: "outcome", Exit: new(exitCode(err)), Failure: &jsonFailure{Reason: printable.Text(err.Error())}})
 	}
 	for _, f := range failures {
 		o.write(jsonLine{Kind: "outcome", State: f.Outcome, Service: f.Service, Exit: new(exitCode(err)), Failure: jsonFailureOf(f)})
@@ -144,19 +145,19 @@ func (o *jsonOutput) close() {}
 func jsonFailureOf(f *deployer.Failure) *jsonFailure {
 	j := &jsonFailure{
 		Stage: f.Stage, Deployment: f.Deployment, Untouched: f.BeforeFlip,
-		Reason: deployer.Printable(f.Reason), Next: f.Next(),
+		Reason: printable.Text(f.Reason), Next: f.Next(),
 	}
 	for _, c := range f.Checks {
-		j.Checks = append(j.Checks, jsonCheck{c.Instance, c.Node, c.Check, c.Status, deployer.Printable(c.Output)})
+		j.Checks = append(j.Checks, jsonCheck{c.Instance, c.Node, c.Check, c.Status, printable.Text(c.Output)})
 	}
 	for _, u := range f.Unregistered {
 		j.Unregistered = append(j.Unregistered, jsonContainer(u))
 	}
 	for _, l := range f.Logs {
-		j.Logs = append(j.Logs, jsonLog{l.Host, l.Container, l.State, deployer.Printable(l.Lines)})
+		j.Logs = append(j.Logs, jsonLog{l.Host, l.Container, l.State, printable.Text(l.Lines)})
 	}
 	if f.Leftover != nil {
-		j.Leftover = deployer.Printable(f.Leftover.Error())
+		j.Leftover = printable.Text(f.Leftover.Error())
 	}
 	return j
 }

@@ -9,6 +9,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/printable"
 )
 
 const (
@@ -140,7 +141,7 @@ func (l *lines) beat() {
 func (l *lines) say(what, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	text := deployer.Printable(fmt.Sprintf(format, args...))
+	text := printable.Text(fmt.Sprintf(format, args...))
 	if l.step != "" {
 		l.doing = text
 	}
@@ -160,7 +161,7 @@ func (l *lines) passed(text string) {
 	defer l.mu.Unlock()
 	l.endGroup()
 	l.waiting = ""
-	l.line("", deployer.Printable(text))
+	l.line("", printable.Text(text))
 }
 
 func (l *lines) failed(err error) error {

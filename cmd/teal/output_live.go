@@ -9,6 +9,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/printable"
 )
 
 const (
@@ -60,7 +61,7 @@ func (l *live) event(e deployer.Event) {
 func (l *live) say(what, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	text := deployer.Printable(fmt.Sprintf(format, args...))
+	text := printable.Text(fmt.Sprintf(format, args...))
 	if what != "" {
 		text = what + ": " + text
 	}
@@ -130,7 +131,7 @@ func redraw(shown []int, columns int, said, picture []string) string {
 }
 
 // escapeless is what is seen of a painted row.
-func escapeless(painted string) string { return deployer.Printable(painted) }
+func escapeless(painted string) string { return printable.Text(painted) }
 
 // begin and end show nothing: what a step says stands above the picture as it comes.
 func (l *live) begin(string, string) {}
@@ -147,7 +148,7 @@ func (l *live) done(record catalog.Deployment) {
 func (l *live) passed(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.conclusions = append(l.conclusions, deployer.Printable(text))
+	l.conclusions = append(l.conclusions, printable.Text(text))
 }
 
 func (l *live) failed(err error) error {

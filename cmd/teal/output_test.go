@@ -14,6 +14,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/work"
 )
 
 // env is an environment of given variables.
@@ -48,7 +49,7 @@ func failure() *deployer.Failure {
 		Stage: catalog.Checking, Outcome: catalog.Failed, Deployment: "d1", Service: "web", BeforeFlip: true,
 		Reason: "the deployment failed while checking: web-1 on h1 exited with \x1b[7m2\n100% lost",
 		Checks: []deployer.FailedCheck{{Instance: "i1", Node: "h1", Check: "http", Status: catalog.Critical, Output: "::error::HTTP 500"}},
-		Logs:   []deployer.ContainerLog{{Host: "h1", Container: "web-1", State: "exited with 2", Lines: "\x1b[31mpanic\x1b[0m\n##teamcity[buildStop]"}},
+		Logs:   []work.ContainerLog{{Host: "h1", Container: "web-1", State: "exited with 2", Lines: "\x1b[31mpanic\x1b[0m\n##teamcity[buildStop]"}},
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/images"
+	"teal/deployer/printable"
 	"teal/deployer/servicefile"
 	"teal/docker"
 )
@@ -220,8 +222,8 @@ func (p *pipeline) lint(context.Context) error {
 }
 
 // toolOutput shows what a tool writes, a line at a time.
-func (p *pipeline) toolOutput(step string) *deployer.LineWriter {
-	return &deployer.LineWriter{Line: func(text string) { p.out.say(step, "%s", text) }}
+func (p *pipeline) toolOutput(step string) *printable.LineWriter {
+	return &printable.LineWriter{Line: func(text string) { p.out.say(step, "%s", text) }}
 }
 
 func (p *pipeline) onEngine(do func(*docker.Engine) error) error {
@@ -234,24 +236,24 @@ func (p *pipeline) onEngine(do func(*docker.Engine) error) error {
 }
 
 func (p *pipeline) build(ctx context.Context) error {
-	plan := deployer.BuildPlan(p.source.spec, p.source.version, time.Now())
+	plan := images.Plan(p.source.spec, p.source.version, time.Now())
 	if len(plan) == 0 {
 		return p.told(stepBuild, "no part has a build")
 	}
-	if err := deployer.CheckBuilds(plan); err != nil {
+	if err := images.Check(plan); err != nil {
 		return usageError{err}
 	}
 	out := p.toolOutput(stepBuild)
 	defer out.End()
-	err := p.onEngine(func(e *docker.Engine) error { return deployer.BuildImages(ctx, e, plan, out) })
+	err := p.onEngine(func(e *docker.Engine) error { return images.Build(ctx, e, plan, out) })
 	if err != nil {
 		return err
 	}
-	return p.told(stepBuild, "built %s", strings.Join(deployer.BuiltImages(p.source.spec), ", "))
+	return p.told(stepBuild, "built %s", strings.Join(images.Built(p.source.spec), ", "))
 }
 
 func (p *pipeline) test(ctx context.Context) error {
-	image, err := deployer.SelfTestImage(p.source.spec)
+	image, err := images.SelfTested(p.source.spec)
 	if err != nil {
 		return usageError{err}
 	}
@@ -260,7 +262,7 @@ func (p *pipeline) test(ctx context.Context) error {
 	}
 	out := p.toolOutput(stepTest)
 	defer out.End()
-	err = p.onEngine(func(e *docker.Engine) error { return deployer.RunSelfTest(ctx, e, p.source.spec, out) })
+	err = p.onEngine(func(e *docker.Engine) error { return images.SelfTest(ctx, e, p.source.spec, out) })
 	if err != nil {
 		return err
 	}
@@ -268,13 +270,13 @@ func (p *pipeline) test(ctx context.Context) error {
 }
 
 func (p *pipeline) push(ctx context.Context) error {
-	if len(deployer.BuiltImages(p.source.spec)) == 0 {
+	if len(images.Built(p.source.spec)) == 0 {
 		return p.told(stepPush, "no part has a build")
 	}
 	out := p.toolOutput(stepPush)
 	defer out.End()
 	err := p.onEngine(func(e *docker.Engine) (err error) {
-		p.pushed, err = deployer.PushImages(ctx, e, p.source.spec, out)
+		p.pushed, err = images.Push(ctx, e, p.source.spec, out)
 		return err
 	})
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"teal/deployer"
+	"teal/deployer/images"
 	"teal/docker"
 )
 
@@ -28,7 +28,7 @@ has there. What the registry has already is not sent again.`,
 				return err
 			}
 			report := m.report()
-			for _, image := range deployer.BuiltImages(m.spec) {
+			for _, image := range images.Built(m.spec) {
 				report.Images = append(report.Images, imageResult{Image: image})
 			}
 			if m.dryRun || len(report.Images) == 0 {
@@ -48,8 +48,8 @@ has there. What the registry has already is not sent again.`,
 }
 
 // push sends the images and notes what they are at their registries.
-func (m *making) push(ctx context.Context, b deployer.Builder, report *imageReport, out io.Writer) error {
-	pinned, err := deployer.PushImages(ctx, b, m.spec, out)
+func (m *making) push(ctx context.Context, b images.Builder, report *imageReport, out io.Writer) error {
+	pinned, err := images.Push(ctx, b, m.spec, out)
 	if err != nil {
 		return err
 	}

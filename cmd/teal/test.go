@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"teal/deployer"
+	"teal/deployer/images"
 	"teal/docker"
 )
 
@@ -25,7 +25,7 @@ its time, and the container is removed however it ends.`,
 			if err := m.load(cmd); err != nil {
 				return err
 			}
-			image, err := deployer.SelfTestImage(m.spec)
+			image, err := images.SelfTested(m.spec)
 			if err != nil {
 				return usageError{err}
 			}
@@ -37,7 +37,7 @@ its time, and the container is removed however it ends.`,
 				return m.sayTest(cmd, result, nil)
 			}
 			err = m.onEngine(func(e *docker.Engine) error {
-				return deployer.RunSelfTest(cmd.Context(), e, m.spec, m.progress(cmd))
+				return images.SelfTest(cmd.Context(), e, m.spec, m.progress(cmd))
 			})
 			return m.sayTest(cmd, result, err)
 		},

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"teal/deployer"
+	"teal/deployer/printable"
 )
 
 func verifyCommand(g *globals) *cobra.Command {
@@ -61,7 +62,7 @@ func sayVerified(out io.Writer, v deployer.Verified, failed error, asJSON bool) 
 		return nil
 	}
 	for _, problem := range v.Problems {
-		fmt.Fprintf(out, "problem: %s\n", deployer.Printable(problem))
+		fmt.Fprintf(out, "problem: %s\n", printable.Text(problem))
 	}
 	if failed == nil {
 		fmt.Fprintln(out, verifiedWords(v))
