@@ -3,6 +3,7 @@ package consul
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/consul/api"
@@ -10,13 +11,46 @@ import (
 	"teal/catalog"
 )
 
+// putTries is how often a record is written anew that changes while it is written:
+// by an earlier try that nobody waited for, and that Consul did all the same.
+const putTries = 5
+
 // PutDeployment writes the record of a deployment, if session still holds its
-// lock; otherwise the error wraps catalog.ErrLockLost.
+// lock; otherwise the error wraps catalog.ErrLockLost. A record does not go back: one
+// with a shorter timeline than what is there is refused with catalog.ErrChanged, and
+// a write that Consul gets round to late, after another, does nothing.
 func (s *Store) PutDeployment(ctx context.Context, d catalog.Deployment, session string) error {
-	_, err := s.commit(ctx, "record deployment "+d.ID, []step{
-		s.holding(d.Service, d.Environment, session),
-		set(s.keys.Deployment(d.Service, d.Environment, d.ID), d.Encode()),
-	})
+	doing := "record deployment " + d.ID
+	var err error
+	for range putTries {
+		if err = s.tryPutDeployment(ctx, doing, d, session); !errors.Is(err, errRewritten) {
+			return err
+		}
+	}
+	return err
+}
+
+// errRewritten: a record was written between its reading and its writing.
+var errRewritten = fmt.Errorf("%w; try again", catalog.ErrChanged)
+
+func (s *Store) tryPutDeployment(ctx context.Context, doing string, d catalog.Deployment, session string) error {
+	key := s.keys.Deployment(d.Service, d.Environment, d.ID)
+	pair, _, err := s.api.KV().Get(key, s.query(ctx))
+	if err != nil {
+		return s.explain(err, doing)
+	}
+	holding := s.holding(d.Service, d.Environment, session)
+	write := step{op: api.KVTxnOp{Verb: api.KVCAS, Key: key, Value: d.Encode()}, why: errRewritten}
+	if pair != nil {
+		write.op.Index = pair.ModifyIndex
+		if now, err := catalog.ParseDeployment(pair.Value); err == nil && len(now.Timeline) > len(d.Timeline) {
+			if _, err := s.commit(ctx, doing, []step{holding}); err != nil {
+				return err
+			}
+			return fmt.Errorf("%s: %w: it is %s by now", doing, catalog.ErrChanged, now.State)
+		}
+	}
+	_, err = s.commit(ctx, doing, []step{holding, write})
 	return err
 }
 

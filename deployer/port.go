@@ -25,7 +25,8 @@ type Store interface {
 	Unlock(ctx context.Context, service, environment, session string) error
 	// PutDeployment writes a deployment's record. It fails with
 	// catalog.ErrLockLost when session no longer holds the lock, as the other
-	// writes that take a session do.
+	// writes that take a session do, and with catalog.ErrChanged when the record has
+	// gone further by now: a write that comes late must not take it back.
 	PutDeployment(ctx context.Context, d catalog.Deployment, session string) error
 	// Deployments lists the recorded deployments, the oldest first.
 	Deployments(ctx context.Context, service, environment string) ([]catalog.Deployment, error)

@@ -42,6 +42,7 @@ func Run(t *testing.T, newAgent func(t *testing.T) (addr string)) {
 		"a lost lock is noticed":                        lostLock,
 		"records need the lock":                         recordsNeedLock,
 		"a record may be written again":                 recordAgain,
+		"a record does not go back":                     recordGoesOn,
 		"a dead holder's lock is free with its session": deadHoldersLock,
 		"deployments are listed oldest first":           deploymentsInOrder,
 		"a service is read whole":                       serviceReadWhole,
@@ -300,6 +301,23 @@ func recordAgain(t *testing.T, w *world) {
 	d = d.Enter(catalog.Locked, time.Now(), "")
 	require.NoError(t, w.PutDeployment(t.Context(), d, session))
 	require.Equal(t, catalog.Locked, read().State)
+}
+
+// recordGoesOn is what Consul gets round to after it was away: a write that its
+// deployer has given up, and that another one followed.
+func recordGoesOn(t *testing.T, w *world) {
+	session, late := w.lock(t), w.deployment("d1")
+	next := late.Enter(catalog.Locked, time.Now(), "")
+	require.NoError(t, w.PutDeployment(t.Context(), next, session))
+	err := w.PutDeployment(t.Context(), late, session)
+	require.ErrorIs(t, err, catalog.ErrChanged)
+	require.ErrorContains(t, err, "it is locked by now")
+	list, err := w.Deployments(t.Context(), w.service, "production")
+	require.NoError(t, err)
+	require.Equal(t, catalog.Locked, list[0].State)
+
+	require.NoError(t, w.Unlock(t.Context(), w.service, "production", session))
+	require.ErrorIs(t, w.PutDeployment(t.Context(), late, session), catalog.ErrLockLost, "who lost the lock is told that first")
 }
 
 // deadHoldersLock has a holder that renews nothing.
