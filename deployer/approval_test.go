@@ -125,7 +125,7 @@ func TestNobodySpokeInTime(t *testing.T) {
 			var later atomic.Int64
 			d := deployer.New(deployer.Options{
 				Store: w, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, GatePoll: time.Millisecond,
-				Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond,
+				Acknowledge: 2 * time.Second, Routed: 2 * time.Second,
 				Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) },
 			})
 			pass := func() { later.Store(int64(2 * time.Hour)) }

@@ -490,7 +490,7 @@ func TestSettleIsWithoutABreak(t *testing.T) {
 	req.Spec.Settle, req.Spec.Timeout = 40*time.Millisecond, 5*time.Second
 	_, err := deployer.New(deployer.Options{
 		Store: w, Connect: w.connect, Fleet: w, By: "test@here",
-		Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond,
+		Poll: time.Millisecond, Acknowledge: 2 * time.Second, Routed: 2 * time.Second,
 		Now: func() time.Time { return time.UnixMilli(1e12 + looks.Load()) },
 	}).Deploy(t.Context(), req)
 	require.NoError(t, err)

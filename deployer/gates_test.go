@@ -56,7 +56,7 @@ func (w *world) toldTo(ctx context.Context, hear func(text string), req deployer
 	var lines strings.Builder
 	d := deployer.New(deployer.Options{
 		Store: w, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, GatePoll: time.Millisecond,
-		Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, Environ: append([]string{"PATH=/usr/bin:/bin"}, environ...),
+		Acknowledge: 2 * time.Second, Routed: 2 * time.Second, Environ: append([]string{"PATH=/usr/bin:/bin"}, environ...),
 		Progress: func(e deployer.Event) {
 			fmt.Fprintln(&lines, e.Kind, e.State, e.Text)
 			hear(e.Text)
