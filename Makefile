@@ -31,7 +31,7 @@ lint: ## go vet, staticcheck and gofumpt; the import arrows are a test of integr
 	  test -z "$$out" || { echo "gofumpt would change: $$out"; exit 1; }
 
 integration: build ## on a real Consul and a real Docker engine; TESTFLAGS=-v for their figures
-	$(GO) test -tags integration -count=1 -timeout 28m -p 1 $(TESTFLAGS) ./integration/...
+	$(GO) test -tags integration -count=1 -timeout 60m -p 1 $(TESTFLAGS) ./integration/...
 
 fuzz: ## each parser for ten seconds
 	scripts/fuzz 10s

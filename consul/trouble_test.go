@@ -122,7 +122,7 @@ func runWatch(t *testing.T, s *consul.Store) <-chan catalog.Snapshot {
 // await waits for a snapshot that is as wanted.
 func await(t *testing.T, snapshots <-chan catalog.Snapshot, what string, wanted func(catalog.Snapshot) bool) {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(30 * time.Second)
 	for {
 		select {
 		case s := <-snapshots:
@@ -176,7 +176,7 @@ func TestTheWatchSwitchesAtTheBudget(t *testing.T) {
 	<-snapshots
 	waiting := func(n int32) {
 		t.Helper()
-		require.Eventually(t, func() bool { return own.Load() == n }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return own.Load() == n }, 30*time.Second, time.Millisecond)
 	}
 	waiting(1)
 	register(t, s, "web-b", "web-c")
@@ -224,7 +224,7 @@ func TestAFlipWaitsForNoConnection(t *testing.T) {
 	}
 	defer slow.Wait()
 	defer cancel()
-	require.Eventually(t, func() bool { return held.Load() >= 10 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return held.Load() >= 10 }, 30*time.Second, time.Millisecond)
 	green := catalog.Target{Colour: catalog.Green, Environment: "production"}
 	_, err := other.Flip(t.Context(), catalog.Flip{Service: "web-a", Alias: "production", To: catalog.PointTo(green)})
 	require.NoError(t, err)

@@ -43,8 +43,10 @@ func TestALinkedContainerThatBecomesHealthyIsWaitedFor(t *testing.T) {
 		w.health("db", "unhealthy")
 		time.AfterFunc(40*time.Millisecond, func() { w.health("db", "healthy") })
 	})
+	req := request("good", "r3")
+	req.Spec.Timeout = 30 * time.Second
 	began := time.Now()
-	_, err := w.deployer().Deploy(t.Context(), request("good", "r3"))
+	_, err := w.deployer().Deploy(t.Context(), req)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, time.Since(began), 40*time.Millisecond)
 }

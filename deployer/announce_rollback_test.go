@@ -16,7 +16,7 @@ import (
 func (w *world) hearing(a *audience, release string) (*deployer.Deployer, deployer.Request) {
 	d := deployer.New(deployer.Options{
 		Store: w, Connect: w.connect, Fleet: w, By: "test@here", Environ: []string{"HOOK=" + a.URL + "/s3cret"},
-		Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, Insist: time.Millisecond,
+		Poll: time.Millisecond, Acknowledge: 2 * time.Second, Routed: 2 * time.Second, Insist: time.Millisecond,
 	})
 	req := request("good", release)
 	req.Spec.Notify = []servicefile.Notify{

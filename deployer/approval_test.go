@@ -120,16 +120,24 @@ func TestNobodySpokeInTime(t *testing.T) {
 	for then, want := range map[catalog.Verdict]catalog.DeploymentState{catalog.Abort: catalog.Aborted, catalog.Approve: catalog.Succeeded} {
 		for _, wait := range []bool{false, true} {
 			w := twoReleases(t)
-			req := approved(20*time.Millisecond, then)
+			req := approved(time.Hour, then)
 			req.WaitApproval = wait
+			var later atomic.Int64
+			d := deployer.New(deployer.Options{
+				Store: w, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, GatePoll: time.Millisecond,
+				Acknowledge: 2 * time.Second, Routed: 2 * time.Second,
+				Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) },
+			})
+			pass := func() { later.Store(int64(2 * time.Hour)) }
 			if !wait {
 				w.awaiting(t, req)
-				require.Eventually(t, func() bool { return time.Now().After(w.last(t).Approval.Until) }, time.Second, time.Millisecond)
-				_, err := w.deployer().Approve(t.Context(), "web", "production", "")
+				pass()
+				_, err := d.Approve(t.Context(), "web", "production", "")
 				require.ErrorContains(t, err, "could be approved until")
-				_, _ = w.deployer().Resume(t.Context(), req)
+				_, _ = d.Resume(t.Context(), req)
 			} else {
-				_, _ = w.deployer().Deploy(t.Context(), req)
+				w.onceAsked(pass)
+				_, _ = d.Deploy(t.Context(), req)
 			}
 			require.Equal(t, want, w.last(t).State)
 			if want == catalog.Aborted {

@@ -212,7 +212,7 @@ func TestTooLittleTrafficBreaksNoLimit(t *testing.T) {
 			}
 			var events []deployer.Event
 			d, err := deployer.New(deployer.Options{
-				Store: w, Connect: w.connect, Fleet: w, Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond,
+				Store: w, Connect: w.connect, Fleet: w, Poll: time.Millisecond, Acknowledge: 2 * time.Second, Routed: 2 * time.Second,
 				Progress: func(e deployer.Event) { events = append(events, e) },
 			}).Deploy(t.Context(), req)
 			require.NoError(t, err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -468,30 +469,33 @@ func TestSettleIsWithoutABreak(t *testing.T) {
 			}
 		}
 	}
-	looks := 0
-	var broken, flipped time.Time
+	var looks atomic.Int64 // a millisecond each, however long they take
+	var broken, flipped int64
 	w.on = func(op, _ string) error {
-		switch op {
-		case "service":
-			looks++
-			switch looks {
+		switch {
+		case op == "service" && w.checking():
+			switch looks.Add(1) {
 			case 8:
 				set("sick")
 			case 10:
 				set("good")
-				broken = time.Now()
+				broken = looks.Load()
 			}
-		case "flip":
-			flipped = time.Now()
+		case op == "flip":
+			flipped = looks.Load()
 		}
 		return nil
 	}
 	req := request("good", "r1")
 	req.Spec.Settle, req.Spec.Timeout = 40*time.Millisecond, 5*time.Second
-	_, err := w.deployer().Deploy(t.Context(), req)
+	_, err := deployer.New(deployer.Options{
+		Store: w, Connect: w.connect, Fleet: w, By: "test@here",
+		Poll: time.Millisecond, Acknowledge: 2 * time.Second, Routed: 2 * time.Second,
+		Now: func() time.Time { return time.UnixMilli(1e12 + looks.Load()) },
+	}).Deploy(t.Context(), req)
 	require.NoError(t, err)
 	require.NotZero(t, broken)
-	require.GreaterOrEqual(t, flipped.Sub(broken), req.Spec.Settle)
+	require.GreaterOrEqual(t, flipped-broken, req.Spec.Settle.Milliseconds())
 }
 
 func TestPartThatWaitsForAHealthyOne(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,7 +77,7 @@ func newLaptop(t *testing.T) *laptop {
 	require.Eventually(t, func() bool {
 		routers, err := store.Routers(t.Context())
 		return err == nil && len(routers) == 1
-	}, 10*time.Second, 10*time.Millisecond, "the router never announced itself")
+	}, 30*time.Second, 10*time.Millisecond, "the router never announced itself")
 	return &laptop{World: world, consul: store, file: file, end: cancel}
 }
 
@@ -140,7 +141,7 @@ func TestEndToEnd(t *testing.T) {
 	require.Equal(t, "r2", l.get(t, "shop.example.com"), "the declared route")
 	require.Equal(t, "r1", l.get(t, "web.blue-production.proxy.test"), "the standby runs on")
 
-	_, err = l.deploy(t, ctx, "production", "sick", "r3", "TIMEOUT=2s")
+	_, err = l.deploy(t, ctx, "production", "sick", "r3", "TIMEOUT=5s")
 	f := failure(t, err)
 	require.True(t, f.BeforeFlip)
 	require.NoError(t, f.Leftover)
@@ -163,10 +164,10 @@ func TestEndToEnd(t *testing.T) {
 			}
 		}
 		return n == 2
-	}, 10*time.Second, 20*time.Millisecond)
+	}, 30*time.Second, 20*time.Millisecond)
 	done, err := l.Deployer(nil).Rollback(ctx, "web", "production", false)
 	require.NoError(t, err)
-	require.Less(t, done.Took, time.Second)
+	require.Less(t, done.Took, 5*time.Second)
 	require.Empty(t, done.Notes)
 	require.Equal(t, "r1", l.get(t, "web.proxy.test"))
 
@@ -182,9 +183,17 @@ func TestEndToEndInterrupted(t *testing.T) {
 	_, err := l.deploy(t, t.Context(), "production", "good", "r1")
 	require.NoError(t, err)
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	spec, err := servicefile.Load(t.Context(), l.file, []string{"IMAGE=sick", "RELEASE=r2"})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	d, err := l.deploy(t, ctx, "production", "sick", "r2")
+	log := l.log(t)
+	d, err := l.Deployer(func(e deployer.Event) {
+		log(e)
+		if e.State == catalog.Checking && strings.Contains(e.Text, "instances pass") { // they are looked at
+			cancel()
+		}
+	}).Deploy(ctx, deployer.Request{Spec: spec, Environment: "production"})
 	require.Equal(t, catalog.Aborted, failure(t, err).Outcome)
 	require.Equal(t, catalog.Aborted, d.State)
 	s := l.service(t)

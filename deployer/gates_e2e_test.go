@@ -45,7 +45,7 @@ func TestEndToEndThroughGates(t *testing.T) {
 	}
 	require.EqualValues(t, 3, asked.Load())
 
-	spec, err := servicefile.Load(t.Context(), l.file, []string{"IMAGE=good", "RELEASE=r3", "GATE=" + gate.URL, "SMOKE=/", "TIMEOUT=3s"})
+	spec, err := servicefile.Load(t.Context(), l.file, []string{"IMAGE=good", "RELEASE=r3", "GATE=" + gate.URL, "SMOKE=/", "TIMEOUT=10s"})
 	require.NoError(t, err)
 	spec.Gates.Smoke[1].Body = "r2" // what is live says, and the new release does not
 	var told []string

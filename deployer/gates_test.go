@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -49,17 +48,26 @@ func (w *world) router(t *testing.T, answer http.HandlerFunc) {
 
 // told deploys and answers what was told meanwhile, a line each.
 func (w *world) told(ctx context.Context, req deployer.Request, environ ...string) (string, error) {
+	return w.toldTo(ctx, func(string) {}, req, environ...)
+}
+
+// toldTo is told, and lets somebody hear each text.
+func (w *world) toldTo(ctx context.Context, hear func(text string), req deployer.Request, environ ...string) (string, error) {
 	var lines strings.Builder
 	d := deployer.New(deployer.Options{
 		Store: w, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, GatePoll: time.Millisecond,
-		Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, Environ: append([]string{"PATH=/usr/bin:/bin"}, environ...),
-		Progress: func(e deployer.Event) { fmt.Fprintln(&lines, e.Kind, e.State, e.Text) },
+		Acknowledge: 2 * time.Second, Routed: 2 * time.Second, Environ: append([]string{"PATH=/usr/bin:/bin"}, environ...),
+		Progress: func(e deployer.Event) {
+			fmt.Fprintln(&lines, e.Kind, e.State, e.Text)
+			hear(e.Text)
+		},
 	})
 	_, err := d.Deploy(ctx, req)
 	return lines.String(), err
 }
 
 func TestSmokeTestsJudgeAnswers(t *testing.T) {
+	t.Parallel()
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/broken":
@@ -88,10 +96,11 @@ func TestSmokeTestsJudgeAnswers(t *testing.T) {
 		{servicefile.Smoke{Path: "/slow", Within: 5 * time.Millisecond}, "no whole answer within 5ms"},
 	} {
 		t.Run(tt.test.Path+" "+tt.want, func(t *testing.T) {
+			t.Parallel()
 			w := twoReleases(t)
 			w.router(t, answer)
 			req := smoked(servicefile.Smoke{Path: "/first"}, tt.test)
-			req.Spec.Timeout = 300 * time.Millisecond
+			req.Spec.Timeout = time.Second
 			if tt.want == "" {
 				req.Spec.Timeout = time.Minute
 			}
@@ -106,7 +115,7 @@ func TestSmokeTestsJudgeAnswers(t *testing.T) {
 			require.Equal(t, catalog.Testing, f.Stage)
 			require.True(t, f.BeforeFlip)
 			require.NoError(t, f.Leftover)
-			require.Contains(t, f.Reason, "the deployment failed while testing: after 300ms, smoke test "+tt.test.Path)
+			require.Contains(t, f.Reason, "the deployment failed while testing: after 1s, smoke test "+tt.test.Path)
 			require.Contains(t, f.Reason, tt.want)
 			require.Less(t, len(f.Reason), 700)
 			require.Len(t, f.Logs, 4, "what the instances wrote may tell why")
@@ -169,12 +178,13 @@ func TestACrashEndsTheSmokeTestsEarly(t *testing.T) {
 func sharp(url string) deployer.Request {
 	req := request("good", "r3")
 	req.Spec.Gates.Outside = []servicefile.OutsideGate{{
-		Name: "quality", URL: url + "/gate?key=s3cret", Field: "result.passed", Timeout: 100 * time.Millisecond, Token: "QUALITY_TOKEN",
+		Name: "quality", URL: url + "/gate?key=s3cret", Field: "result.passed", Timeout: time.Second, Token: "QUALITY_TOKEN",
 	}}
 	return req
 }
 
 func TestOutsideGates(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		status int
 		answer string
@@ -189,6 +199,7 @@ func TestOutsideGates(t *testing.T) {
 		"elsewhere":    {302, ``, "it answered 302 Found"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := twoReleases(t)
 			server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 				rw.Header().Set("Location", "/other")
@@ -197,7 +208,7 @@ func TestOutsideGates(t *testing.T) {
 			}))
 			defer server.Close()
 			told, err := w.told(t.Context(), sharp(server.URL), "QUALITY_TOKEN=tok3n")
-			require.Contains(t, failure(t, err).Reason, "after 100ms, gate quality at "+server.URL+"/gate does not let the release through: "+tt.want)
+			require.Contains(t, failure(t, err).Reason, "after 1s, gate quality at "+server.URL+"/gate does not let the release through: "+tt.want)
 			for _, secret := range []string{"tok3n", "s3cret"} {
 				require.NotContains(t, told+err.Error(), secret)
 			}
@@ -276,12 +287,13 @@ func gone(t *testing.T, pid int) {
 var childPID = regexp.MustCompile(`child (\d+)`)
 
 func TestTheTestCommandEndsWithItsChildren(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		line    string
 		timeout time.Duration
 		want    string
 	}{
-		"too long":    {"trap 'echo tidy; exit 0' TERM; sleep 300 & echo child $!; wait", 300 * time.Millisecond, "the test command sh did not end within 300ms and was killed"},
+		"too long":    {"trap 'echo tidy; exit 0' TERM; sleep 300 & echo child $!; wait", 3 * time.Second, "the test command sh did not end within 3s and was killed"},
 		"interrupted": {"sleep 300 & echo child $!; wait", time.Minute, "interrupted while testing"},
 		"left behind": {"sleep 300 >/dev/null 2>&1 & echo child $!; exit 1", time.Minute, "ended with exit status 1"},
 	} {
@@ -291,16 +303,12 @@ func TestTheTestCommandEndsWithItsChildren(t *testing.T) {
 			defer cancel()
 			req := commanded(tt.line)
 			req.Spec.Gates.Test.Timeout = tt.timeout
-			if name == "interrupted" {
-				var once sync.Once
-				w.on = func(op, _ string) error {
-					if op == "routers" && w.in(catalog.Testing) { // the last thing before the command
-						once.Do(func() { time.AfterFunc(300*time.Millisecond, cancel) })
-					}
-					return nil
+			hear := func(text string) {
+				if name == "interrupted" && childPID.MatchString(text) {
+					cancel()
 				}
 			}
-			told, err := w.told(ctx, req)
+			told, err := w.toldTo(ctx, hear, req)
 			require.Contains(t, failure(t, err).Reason, tt.want)
 			child := childPID.FindStringSubmatch(told)
 			require.Len(t, child, 2, told)

@@ -44,7 +44,7 @@ func (r *registry) Copy(_ context.Context, from, to string) (string, error) {
 func (w *world) withRegistry(r deployer.Registry) *deployer.Deployer {
 	return deployer.New(deployer.Options{
 		Store: w, Connect: w.connect, Fleet: w, Registry: r, By: "test@here", Poll: time.Millisecond,
-		Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, Insist: time.Millisecond,
+		Acknowledge: 2 * time.Second, Routed: 2 * time.Second, Insist: time.Millisecond,
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"teal/catalog"
+	"teal/deployer"
 )
 
 // lookedBeforeFlip notes which routers were asked before each flip.
@@ -60,9 +61,13 @@ func TestAFlipWaitsForARouterThatHasNotSeenTheInstances(t *testing.T) {
 		}
 		return nil
 	}
-	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	patient := deployer.New(deployer.Options{
+		Store: w, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, Acknowledge: time.Minute, Routed: time.Minute,
+	})
+	done, err := patient.Rollback(t.Context(), "web", "production", false)
 	require.NoError(t, err)
 	require.Empty(t, done.Notes)
+	require.GreaterOrEqual(t, looks, 5)
 	require.False(t, flippedBlind)
 }
 
@@ -75,7 +80,7 @@ func TestAFlipDoesNotWaitForEver(t *testing.T) {
 	require.Equal(t, "blue-production", w.alias("production"))
 	require.Len(t, done.Notes, 1)
 	require.Contains(t, done.Notes[0], "routers r1 do not yet send requests to all instances that are flipped to")
-	require.GreaterOrEqual(t, time.Since(began), 100*time.Millisecond)
+	require.GreaterOrEqual(t, time.Since(began), 2*time.Second)
 
 	w.deploy(t, "r3") // notes it too, and goes on
 }

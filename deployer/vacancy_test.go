@@ -140,7 +140,7 @@ func TestAStopThatHasBegunIsWaitedFor(t *testing.T) {
 		return nil
 	}
 	d := deployer.New(deployer.Options{
-		Store: w, Fleet: w, Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, Insist: time.Millisecond,
+		Store: w, Fleet: w, Poll: time.Millisecond, Acknowledge: 2 * time.Second, Routed: 2 * time.Second, Insist: time.Millisecond,
 		Connect: func(endpoint string) (hosts.Host, error) {
 			h, err := w.connect(endpoint)
 			return tenacious{h, begun, &stops}, err

@@ -824,7 +824,7 @@ var (
 func (w *world) deployer() *deployer.Deployer {
 	return deployer.New(deployer.Options{
 		Store: w, Connect: w.connect, Fleet: w, By: "test@here",
-		Poll: time.Millisecond, Acknowledge: 50 * time.Millisecond, Routed: 100 * time.Millisecond, GatePoll: time.Millisecond, Insist: time.Millisecond,
+		Poll: time.Millisecond, Acknowledge: 2 * time.Second, Routed: 2 * time.Second, GatePoll: time.Millisecond, Insist: time.Millisecond,
 	})
 }
 

@@ -113,7 +113,7 @@ func TestEventsAreCoalescedAndTheirEndIsTold(t *testing.T) {
 	for open := true; open; {
 		select {
 		case _, open = <-changes:
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			require.Fail(t, "the channel is not closed")
 		}
 	}
@@ -134,14 +134,14 @@ func TestSignalsAreToldWithTheirContainer(t *testing.T) {
 	select {
 	case s := <-signals:
 		require.Equal(t, catalog.Signal{Container: "c1", Number: 15, At: time.Unix(0, 5)}, s)
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		require.Fail(t, "no signal is told")
 	}
 	close(more) // the stream ends
 	select {
 	case _, open := <-signals:
 		require.False(t, open)
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		require.Fail(t, "the channel is not closed")
 	}
 }
@@ -151,7 +151,7 @@ func hint(t *testing.T, changes <-chan struct{}, want bool) {
 	select {
 	case _, open := <-changes:
 		require.Equal(t, want, open)
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		require.Fail(t, "nothing is hinted")
 	}
 }

@@ -229,7 +229,7 @@ func TestAwaitSaysAtOnceThatTheAliasMovedAgain(t *testing.T) {
 
 func TestRecordsAloneTellWhatIsApplied(t *testing.T) {
 	w := &world{listed: []string{"r1", "r2"}, views: map[string]fleet.TargetView{"r1": {Applied: 10}, "r2": {Applied: 9}}}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	o := &fleet.Observer{Records: w, Poll: time.Millisecond}
 	seen := o.Await(ctx, fleet.Flip{Service: "web", Index: 10}, fleet.Applied)

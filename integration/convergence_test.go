@@ -261,10 +261,11 @@ func TestDrainedWaitsForASlowRequest(t *testing.T) {
 	}
 	require.Eventually(t, inFlight, patience, 5*time.Millisecond)
 
-	status, answer := f.flipThrough(0, "green-production", "?wait=drained&timeout=200ms")
+	status, answer := f.flipThrough(0, "green-production", "?wait=drained&timeout=5s")
 	require.Equal(t, http.StatusAccepted, status)
 	require.True(t, answer.Applied)
 	require.False(t, answer.Drained)
+	require.Len(t, answer.Routers, 2)
 	require.Equal(t, map[string]int{"blue-production": 1}, answer.Routers[1].InFlight)
 	require.Contains(t, answer.Message, "1 requests are still under way")
 
@@ -288,9 +289,10 @@ func TestDrainedWaitsForTheRecordOfADeadRouter(t *testing.T) {
 	green := f.raise(catalog.Green)
 	f.knows("green-production", green)
 	f.daemons[1].end(syscall.SIGKILL)
-	status, answer := f.flipThrough(0, "green-production", "?wait=drained&timeout=300ms")
+	status, answer := f.flipThrough(0, "green-production", "?wait=drained&timeout=3s")
 	require.Equal(t, http.StatusAccepted, status)
 	require.False(t, answer.Applied)
+	require.Len(t, answer.Routers, 2)
 	require.True(t, answer.Routers[1].Behind)
 	require.Contains(t, answer.Message, "router r2 does not tell")
 	status, answer = f.flipThrough(0, "green-production", "?wait=drained&timeout=40s")

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -34,9 +35,9 @@ func (m *machine) status(instance, id string) string {
 func (m *machine) becomes(instance, id, want, after string) {
 	m.t.Helper()
 	began := time.Now()
-	require.Eventually(m.t, func() bool { return m.status(instance, id) == want }, recovery, 5*time.Millisecond,
+	require.Eventually(m.t, func() bool { return m.status(instance, id) == want }, patience, 5*time.Millisecond,
 		"%s is %q, not %q, after %s", instance, m.status(instance, id), want, after)
-	m.t.Logf("%s is %q %s after %s", instance, want, time.Since(began).Round(time.Millisecond), after)
+	requireRecovery(m.t, time.Since(began), fmt.Sprintf("%s is %q after %s", instance, want, after))
 }
 
 // stays holds that Consul says nothing else of an instance for a while.
@@ -89,12 +90,13 @@ func TestDockersHealthcheckIsShown(t *testing.T) {
 	m.startRegistrator()
 	const instance = "proof:checked:8080"
 	id := m.run(order{
-		name: "checked", interval: -1, labels: map[string]string{"SERVICE_CHECK_DOCKER_HEALTH": "true"}, env: []string{"WARM_UP=1s"},
+		name: "checked", interval: -1, labels: map[string]string{"SERVICE_CHECK_DOCKER_HEALTH": "true"}, env: []string{"ILL=yes"},
 		health: &container.HealthConfig{Test: []string{"CMD", "/app", "check"}, Interval: 200 * time.Millisecond, StartPeriod: time.Minute, Retries: 1},
 	})
 	m.becomes(instance, id, api.HealthCritical, "the start, while its health is starting")
 	m.stays(instance, id, api.HealthCritical, 300*time.Millisecond)
-	m.becomes(instance, id, api.HealthPassing, "it warmed up")
+	m.exec(id, "well")
+	m.becomes(instance, id, api.HealthPassing, "it got well for the first time")
 	m.exec(id, "ill")
 	m.becomes(instance, id, api.HealthCritical, "it fell ill")
 	m.exec(id, "well")
@@ -130,15 +132,15 @@ func TestAStoppedContainerDrains(t *testing.T) {
 	m.watch(t)
 	m.startRegistrator()
 	const instance = "proof:stopped:8080"
-	id := m.run(order{name: "stopped", env: []string{"LINGER=2s"}})
+	id := m.run(order{name: "stopped", env: []string{"LINGER=10s"}})
 	m.becomes(instance, id, api.HealthPassing, "the start")
 
 	stopped := make(chan error, 1)
 	go func() {
-		stopped <- m.docker.ContainerStop(context.Background(), id, container.StopOptions{Timeout: new(10)})
+		stopped <- m.docker.ContainerStop(context.Background(), id, container.StopOptions{Timeout: new(60)})
 	}()
 	m.becomes(instance, id, api.HealthMaint, "docker stop")
-	require.True(t, m.isWell(id[:12]), "the container serves on while it drains")
+	require.Eventually(t, func() bool { return m.isWell(id[:12]) }, patience, 5*time.Millisecond, "the container serves on while it drains")
 	require.Empty(t, stopped)
 	for status := api.HealthMaint; status != ""; status = m.status(instance, id) {
 		require.Equal(t, api.HealthMaint, status, "it stays in maintenance until it is gone")

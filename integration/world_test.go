@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -81,13 +82,17 @@ func (w *world) awaitRouter(t *testing.T) {
 	}, patience, 20*time.Millisecond, "the router is not ready")
 }
 
-// freeAddr is an address that was free a moment ago.
+// freeAddr is an address that was free a moment ago. Its port is none that the
+// kernel gives to who asks for any, so that nobody is likely to take it meanwhile.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	for {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			require.NoError(t, l.Close())
+			return addr
+		}
+	}
 }
 
 // env is the environment of a teal command in this world.

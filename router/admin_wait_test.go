@@ -119,7 +119,7 @@ func (w *world) flip(query, value string) (int, flipped) {
 func TestAFlipWaitsForTheLastRequest(t *testing.T) {
 	w, _, finish := waitingWorld(t, fakeRoster{})
 	slow := w.askSlow()
-	status, answer := w.flip("?wait=drained&timeout=50ms", "green-production")
+	status, answer := w.flip("?wait=drained&timeout=2s", "green-production")
 	require.Equal(t, http.StatusAccepted, status)
 	require.Equal(t, uint64(8), answer.Index)
 	require.True(t, answer.Applied)
@@ -127,7 +127,7 @@ func TestAFlipWaitsForTheLastRequest(t *testing.T) {
 	require.Equal(t, []string{"blue-production"}, answer.Old)
 	require.Equal(t, map[string]int{"blue-production": 1}, answer.Routers[0].InFlight)
 	require.Equal(t, "r1", answer.Routers[0].ID, "itself, though it is not in the list")
-	require.Contains(t, answer.Message, "The flip happened, but after 50ms 1 requests are still under way")
+	require.Contains(t, answer.Message, "The flip happened, but after 2s 1 requests are still under way")
 
 	again := make(chan flipped, 1)
 	go func() {
@@ -151,7 +151,7 @@ func TestAFlipWaitsForTheLastRequest(t *testing.T) {
 func TestAFlipWaitsForRoutersToApplyIt(t *testing.T) {
 	w, f, _ := waitingWorld(t, fakeRoster{})
 	f.hold = true
-	status, answer := w.flip("?wait=applied&timeout=30ms", "green-production")
+	status, answer := w.flip("?wait=applied&timeout=1s", "green-production")
 	require.Equal(t, http.StatusAccepted, status)
 	require.False(t, answer.Applied)
 	require.Nil(t, answer.Drained)
@@ -182,7 +182,7 @@ func TestAFlipWaitsForTheOthers(t *testing.T) {
 	}))
 	t.Cleanup(starting.Close)
 	w, _, _ := waitingWorld(t, fakeRoster{{ID: "r2", Admin: server.URL, Applied: 8}, {ID: "r3", Admin: starting.URL}})
-	status, answer := w.flip("?wait=drained&timeout=500ms", "green-production")
+	status, answer := w.flip("?wait=drained&timeout=3s", "green-production")
 	require.Equal(t, http.StatusAccepted, status)
 	require.False(t, answer.Applied, "r3 does not tell")
 	require.Len(t, answer.Routers, 3)

@@ -64,8 +64,6 @@ func moody(t *testing.T) string {
 			w.WriteHeader(http.StatusNotFound)
 		case "/slow":
 			<-time.After(slowness)
-		case "/never":
-			<-r.Context().Done()
 		case "/endless":
 			_ = http.NewResponseController(w).Flush()
 			<-r.Context().Done()
@@ -134,11 +132,16 @@ func TestTrafficHasWhatNoInstanceTook(t *testing.T) {
 
 func TestTrafficBlamesNobodyForClientsThatLeave(t *testing.T) {
 	w := newWorld(t, nil)
-	w.apply(7, web(catalog.PointTo(bluePro), instanceAt(t, moody(t), bluePro, "b1")))
+	url, arrived, _ := holding(t)
+	w.apply(7, web(catalog.PointTo(bluePro), instanceAt(t, url, bluePro, "b1")))
 	before := w.traffic(bluePro)
-	req := w.request(http.MethodGet, "web.proxy.example", "/never", nil)
-	ctx, cancel := context.WithTimeout(t.Context(), slowness)
+	req := w.request(http.MethodGet, "web.proxy.example", "/", nil)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	go func() {
+		<-arrived
+		time.AfterFunc(slowness, cancel)
+	}()
 	_, err := http.DefaultTransport.RoundTrip(req.WithContext(ctx))
 	require.Error(t, err)
 	gone := w.awaitTraffic(bluePro, before, 1, 0)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,7 +78,11 @@ func TestPausesDoNotHoldUpTheEnd(t *testing.T) {
 	w := startWholeWith(t, func(l *router.Lifecycle) { l.Grace = 2 * time.Second }, service)
 	held := make(chan string, 1)
 	go func() { held <- w.web() }()
-	require.Never(t, func() bool { return len(held) > 0 }, 100*time.Millisecond, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		_, body := w.ask(w.admin+"/v1/services/web/aliases/production", "admin")
+		return strings.Contains(body, `"waiting": 1`)
+	}, within, time.Millisecond)
+	require.Empty(t, held)
 	w.stop()
 	require.Contains(t, <-held, "503 ")
 	require.NoError(t, <-w.done)

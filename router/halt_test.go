@@ -39,7 +39,7 @@ func (w *world) aliasState(alias string) router.AliasState {
 
 func (w *world) awaitWaiting(n int) {
 	w.t.Helper()
-	require.Eventually(w.t, func() bool { return w.aliasState("production").Waiting == n }, 10*time.Second, time.Millisecond)
+	require.Eventually(w.t, func() bool { return w.aliasState("production").Waiting == n }, within, time.Millisecond)
 }
 
 // reply is how a request of many ended.

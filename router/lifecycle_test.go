@@ -96,6 +96,7 @@ func (w *whole) ready() int {
 }
 
 func TestARouterThatEndsIsSeenUntilItsLastRequestHasEnded(t *testing.T) {
+	t.Parallel()
 	arrived, finish := make(chan struct{}), make(chan struct{})
 	end := sync.OnceFunc(func() { close(finish) })
 	var calls atomic.Int64
@@ -107,7 +108,7 @@ func TestARouterThatEndsIsSeenUntilItsLastRequestHasEnded(t *testing.T) {
 		_, _ = io.WriteString(w, "done")
 	})
 	t.Cleanup(end)
-	w := startWhole(t, 300*time.Millisecond, web(catalog.PointTo(bluePro), instanceAt(t, up.URL, bluePro, "b1")))
+	w := startWhole(t, 3*time.Second, web(catalog.PointTo(bluePro), instanceAt(t, up.URL, bluePro, "b1")))
 	require.Equal(t, 200, w.ready())
 	slow := make(chan string, 1)
 	go func() { slow <- w.web() }()

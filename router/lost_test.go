@@ -157,14 +157,17 @@ func TestWebSocketsOverTLS(t *testing.T) {
 func TestAPauseHoldsThoseWhoWaitForALimit(t *testing.T) {
 	w := newWorld(t, nil)
 	url, arrived, letGo := holding(t)
-	s := configured(catalog.Traffic{MaxInFlight: 1, MaxQueue: 5, QueueMS: 500}, instanceAt(t, url, bluePro, "b"))
+	s := configured(catalog.Traffic{MaxInFlight: 1, MaxQueue: 5, QueueMS: 60_000}, instanceAt(t, url, bluePro, "b"))
 	w.apply(7, s)
 	replies := []<-chan reply{w.send("web.proxy.example", "/")}
 	<-arrived
 	for range 3 {
 		replies = append(replies, w.send("web.proxy.example", "/"))
 	}
-	time.Sleep(100 * time.Millisecond)
+	require.Eventually(t, func() bool {
+		_, body := w.adminGet("/v1/explain?url=http://web.proxy.example/")
+		return strings.Contains(body, `"waiting": 3`)
+	}, within, time.Millisecond)
 	w.apply(7, halting(s, pause(time.Minute, 0)))
 	letGo()
 	w.awaitWaiting(3)

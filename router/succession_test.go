@@ -97,10 +97,8 @@ func echoServer(t *testing.T) string {
 
 func TestSuccession(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	_, text, err := net.SplitHostPort(refusing(t))
-	require.NoError(t, err)
-	port, err := strconv.Atoi(text)
-	require.NoError(t, err)
+	port := freePort(t)
+	text := strconv.Itoa(port)
 	service := web(catalog.PointTo(bluePro), instanceAt(t, echoServer(t), bluePro, "b1"))
 	service.Config.TCP = []catalog.TCPRoute{{Port: port, Alias: "production"}}
 	says := func(conn net.Conn, word string) {

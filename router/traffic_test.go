@@ -147,7 +147,7 @@ func TestAWholeRequestMayTakeTooLong(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
-	w.apply(7, configured(catalog.Traffic{RequestTimeoutMS: 30}, instanceAt(t, begun.URL, bluePro, "b")))
+	w.apply(7, configured(catalog.Traffic{RequestTimeoutMS: 1500}, instanceAt(t, begun.URL, bluePro, "b"))) // long enough for it to begin
 	answer, err := http.DefaultTransport.RoundTrip(w.request(http.MethodGet, "web.proxy.example", "/", nil))
 	require.NoError(t, err)
 	_, err = io.ReadAll(answer.Body)

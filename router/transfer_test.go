@@ -114,7 +114,7 @@ func TestLongTransfersOutliveFlips(t *testing.T) {
 // settled waits a while for a count of requests in flight, and answers the last.
 func (w *world) settled(target string, want int64) (n int64) {
 	w.t.Helper()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if n = w.inFlight(target); n == want {
 			break
 		}

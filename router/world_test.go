@@ -3,12 +3,15 @@ package router_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,7 +88,7 @@ func (w *world) apply(index uint64, services ...*catalog.Service) {
 	select {
 	case w.source.snapshots <- s:
 		<-w.source.applied
-	case <-time.After(5 * time.Second):
+	case <-time.After(within):
 		require.Fail(w.t, "the router does not follow its source any more")
 	}
 }
@@ -135,13 +138,30 @@ func serveUpstream(t *testing.T, h http.HandlerFunc) *httptest.Server {
 	return s
 }
 
-// refusing is an address where nobody listens.
+// refusing is an address where nobody listens, and nobody can: it is taken by a
+// socket that does not.
 func refusing(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	require.NoError(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	bound, err := syscall.Getsockname(fd)
+	require.NoError(t, err)
+	return fmt.Sprintf("127.0.0.1:%d", bound.(*syscall.SockaddrInet4).Port)
+}
+
+// freePort is a port that a test may open. It is none that the kernel gives to
+// who asks for any, so that nobody is likely to take it meanwhile.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for {
+		port := 10_000 + rand.IntN(20_000)
+		if l, err := net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil {
+			require.NoError(t, l.Close())
+			return port
+		}
+	}
 }
 
 func instanceAt(t testing.TB, address string, target catalog.Target, id string) catalog.Instance {

@@ -100,7 +100,7 @@ func TestPauseAndResume(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, said = s.teal(explain)
 		return strings.Contains(said, "requests wait for up to 1m0s, 1 of at most 10000 do in this router")
-	}, 10*time.Second, 10*time.Millisecond, said)
+	}, time.Minute, 10*time.Millisecond, said)
 	code, said = s.teal("maintenance off web production")
 	require.Equal(t, exitError, code)
 	require.Contains(t, said, "production of web is paused; `teal resume web production` ends it")

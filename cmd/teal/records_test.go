@@ -127,7 +127,7 @@ func TestLockStatusAndRelease(t *testing.T) {
 	require.Contains(t, said, "took the lock of web in production from ann@ci")
 	select {
 	case <-lost:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		require.Fail(t, "its holder does not notice")
 	}
 	_, said = s.teal("history web")

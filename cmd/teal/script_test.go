@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 }
 
 // patience is how long a daemon may take to speak, and to end.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // daemon PATTERN COMMAND... runs a command until its standard error holds the
 // pattern, then tells it to end, which it must do with 0.

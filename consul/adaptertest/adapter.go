@@ -19,7 +19,7 @@ import (
 
 const (
 	// patience is how long a test waits for something that should come soon.
-	patience = 10 * time.Second
+	patience = 30 * time.Second
 
 	// hold is short, so that tests see the end of it.
 	hold = time.Second

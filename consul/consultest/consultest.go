@@ -5,6 +5,7 @@ package consultest
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -96,7 +97,7 @@ func Start(t testing.TB, options ...Option) *Agent {
 	}
 	t.Cleanup(a.close)
 	for range startAttempts {
-		a.ports = freePorts(t, 4)
+		a.ports = freePorts(4)
 		a.Addr = a.address()
 		if err = a.start(); err == nil {
 			return a
@@ -280,20 +281,24 @@ func find() (string, error) {
 }
 
 // freePorts returns ports that are free for TCP and UDP. They are held until
-// all are found, so that they differ.
-func freePorts(t testing.TB, n int) []int {
-	t.Helper()
+// all are found, so that they differ. The kernel gives none of them to who asks
+// for any, so that an agent that restarts is likely to find them free again.
+func freePorts(n int) []int {
 	var ports []int
 	for len(ports) < n {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
+		port := 10_000 + rand.IntN(20_000)
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		tcp, err := net.Listen("tcp", addr)
+		if err != nil {
+			continue
+		}
 		defer tcp.Close()
-		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		udp, err := net.ListenPacket("udp", addr)
 		if err != nil {
 			continue
 		}
 		defer udp.Close()
-		ports = append(ports, tcp.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, port)
 	}
 	return ports
 }

@@ -15,7 +15,7 @@ func TestMissingBinarySaysWhatToDo(t *testing.T) {
 
 func TestFreePortsDiffer(t *testing.T) {
 	seen := make(map[int]bool)
-	for _, port := range freePorts(t, 4) {
+	for _, port := range freePorts(4) {
 		require.False(t, seen[port])
 		seen[port] = true
 	}

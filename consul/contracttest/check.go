@@ -51,7 +51,7 @@ func checkTTL(t *testing.T, e *env) {
 
 func checkTTLExpires(t *testing.T, e *env) {
 	id := e.name("web")
-	e.register(&api.AgentServiceRegistration{Name: id, Check: &api.AgentServiceCheck{TTL: "1s"}})
+	e.register(&api.AgentServiceRegistration{Name: id, Check: &api.AgentServiceCheck{TTL: "5s"}})
 	require.NoError(t, e.agent().PassTTL("service:"+id, "fine"))
 	e.awaitStatus(id, "service:"+id, api.HealthPassing)
 	e.awaitStatus(id, "service:"+id, api.HealthCritical)

@@ -21,7 +21,7 @@ import (
 
 const (
 	// patience is how long something that must happen may take.
-	patience = 15 * time.Second
+	patience = 30 * time.Second
 	// poll is how often to look whether it has.
 	poll = 20 * time.Millisecond
 	// silence is for how long nothing must happen to believe that it doesn't.

@@ -105,7 +105,7 @@ func lockDeleted(t *testing.T, e *env) {
 
 func lockDelay(t *testing.T, e *env) {
 	key := e.key("lock")
-	one := e.session(&api.SessionEntry{LockDelay: time.Second})
+	one := e.session(&api.SessionEntry{LockDelay: 5 * time.Second})
 	two := e.session(&api.SessionEntry{})
 	require.True(t, e.acquire(key, "one", one))
 	_, err := e.sess().Destroy(one, nil)

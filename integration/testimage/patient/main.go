@@ -19,8 +19,9 @@ import (
 	"time"
 )
 
-// The variables it reads, as times like 1s.
+// The variables it reads: times like 1s, and whether it is ill from the start.
 const (
+	envIll    = "ILL"     // anything for yes, until it is told otherwise
 	envWarmUp = "WARM_UP" // it answers 503 for so long
 	envLinger = "LINGER"  // it serves on for so long after SIGTERM
 )
@@ -67,6 +68,11 @@ func serve() error {
 	if err != nil {
 		return err
 	}
+	if os.Getenv(envIll) != "" {
+		if err := os.WriteFile(mark, nil, 0o600); err != nil {
+			return err
+		}
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	var well atomic.Bool
@@ -92,14 +98,17 @@ func handler(host string, well *atomic.Bool) http.Handler {
 }
 
 // tell touches the file while the server is well. Nobody touches it for one that
-// is paused, killed or ill.
+// is paused, killed or ill. The server answers so only after it was told, for who
+// has seen it well may look at the file at once.
 func tell(file string, from time.Time, well *atomic.Bool) {
 	for ; ; time.Sleep(beat) {
 		_, err := os.Stat(mark)
-		well.Store(err != nil && time.Now().After(from))
-		if well.Load() {
-			_ = os.WriteFile(file, nil, 0o600) // truncating sets its time
+		if err == nil || time.Now().Before(from) {
+			well.Store(false)
+			continue
 		}
+		_ = os.WriteFile(file, nil, 0o600) // truncating sets its time
+		well.Store(true)
 	}
 }
 
