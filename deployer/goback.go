@@ -34,13 +34,14 @@ type RollbackRequest struct {
 // is deploying; whatever else keeps it from going back is a *Failure with the
 // outcome catalog.RollbackFailed.
 func (d *Deployer) RollbackTo(ctx context.Context, req RollbackRequest) (Flipped, error) {
-	s, err := d.opt.Store.Service(ctx, req.Service)
+	hand := d.byHand()
+	s, err := hand.opt.Store.Service(ctx, req.Service)
 	if err != nil {
 		return Flipped{}, fmt.Errorf("read service %s: %w", req.Service, err)
 	}
 	alias, standby, err := chooseStandby(s, req.Environment)
 	if req.Release == "" {
-		if req.Release = d.beforeRepetition(ctx, s, alias, standby); req.Release == "" {
+		if req.Release = hand.beforeRepetition(ctx, s, alias, standby); req.Release == "" {
 			return d.Rollback(ctx, req.Service, req.Environment, req.Force)
 		}
 		d.tell(Event{Kind: Note, Service: s.Name, Text: fmt.Sprintf("%s holds the very release that is live, as it was deployed twice; going back to %s; to the other copy leads `teal flip %s %s %s`", standby, req.Release, s.Name, alias.Name, standby)})

@@ -34,8 +34,10 @@ type Flipped struct {
 // and nothing but Consul while the standby runs; a deployment under way notices
 // that it was overtaken and gives way. A stopped standby is started and checked
 // first. After a task that can't be taken back it takes force. What keeps it from
-// going back is a *Failure with the outcome catalog.RollbackFailed.
+// going back is a *Failure with the outcome catalog.RollbackFailed; where nobody could
+// tell whether it went back, the error is none.
 func (d *Deployer) Rollback(ctx context.Context, service, environment string, force bool) (Flipped, error) {
+	d = d.byHand()
 	s, err := d.opt.Store.Service(ctx, service)
 	if err != nil {
 		return Flipped{}, fmt.Errorf("read service %s: %w", service, err)
@@ -58,6 +60,9 @@ func (d *Deployer) Rollback(ctx context.Context, service, environment string, fo
 		}
 	}
 	done, err := d.flipTo(ctx, s, alias, catalog.PointTo(standby))
+	if errors.Is(err, errUnknownOutcome) {
+		return Flipped{}, fmt.Errorf("roll %s in %s back: %w", service, environment, err)
+	}
 	if err != nil {
 		return Flipped{}, rollbackFailure(service, alias, err)
 	}
