@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -9,10 +10,12 @@ import (
 	"teal/catalog"
 )
 
-// revive starts the release on all hosts at once.
+// revive starts the release on all hosts at once. What can't be started on one of
+// them ends none of the others: going back with fewer instances is better than not
+// going back.
 func (p *hostPlatform) revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error) {
 	var instances atomic.Int64
-	err := onHosts(ctx, p.used(), func(ctx context.Context, h host) error {
+	err := onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
 		n, err := p.reviveOn(ctx, h, service, t, release)
 		instances.Add(int64(n))
 		return err
@@ -21,25 +24,23 @@ func (p *hostPlatform) revive(ctx context.Context, service string, t catalog.Tar
 }
 
 // reviveOn starts what a host holds of a release and answers how many instances
-// that makes.
+// run then.
 func (p *hostPlatform) reviveOn(ctx context.Context, h host, service string, t catalog.Target, release catalog.Release) (int, error) {
 	cs, err := restingOn(ctx, h, service, t, release)
 	if err != nil {
 		return 0, err
 	}
-	if err := p.restartInOrder(ctx, h, service, t, cs); err != nil {
-		return 0, err
-	}
-	started := registered(cs)
+	up, err := p.restartInOrder(ctx, h, service, t, cs)
+	started := registered(up)
 	for _, c := range started {
 		p.tell(Event{Kind: Step, Host: h.Name(), Container: c.Name, Text: "started the standby again"})
 	}
-	return len(started), nil
+	return len(started), err
 }
 
 // restartInOrder starts what is stopped as it was started at first, each after what
-// it depends on.
-func (p *hostPlatform) restartInOrder(ctx context.Context, h host, service string, t catalog.Target, cs []catalog.Container) error {
+// it depends on, and answers what runs then, as it was before.
+func (p *hostPlatform) restartInOrder(ctx context.Context, h host, service string, t catalog.Target, cs []catalog.Container) (up []catalog.Container, err error) {
 	look := func(ctx context.Context) ([]catalog.Container, error) {
 		all, err := h.List(ctx, map[string]string{catalog.LabelService: service})
 		return slices.DeleteFunc(all, func(c catalog.Container) bool {
@@ -47,18 +48,21 @@ func (p *hostPlatform) restartInOrder(ctx context.Context, h host, service strin
 			return targetOf(c) != t && !shared || isKept(c) || isAside(c) || isTask(c)
 		}), err
 	}
+	var errs []error
 	for _, c := range cs {
 		how := mannerOf(c.Labels)
 		if err := p.awaitDependencies(ctx, dependent{c.Labels[catalog.LabelPart], how.After, how.Timeout}, look); ctx.Err() != nil {
-			return context.Cause(ctx)
+			return up, errors.Join(append(errs, context.Cause(ctx))...)
 		} else if err != nil { // better to go back to what may not come up than not at all
 			p.tell(Event{Kind: Note, Host: h.Name(), Container: c.Name, Text: fmt.Sprintf("host %s: %s; it is started all the same", h.Name(), err)})
 		}
 		if err := restart(ctx, h, []catalog.Container{c}, ""); err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
+		up = append(up, c)
 	}
-	return nil
+	return up, errors.Join(errs...)
 }
 
 // resting looks at all hosts at once.

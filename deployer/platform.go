@@ -45,7 +45,7 @@ type platform interface {
 	// what is beyond the releases that its environment keeps.
 	finish(ctx context.Context, record catalog.Deployment) error
 	// revive starts what is there of a release in a target and answers how many
-	// instances that makes.
+	// instances run then. The error is why others don't.
 	revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error)
 	// resting is how many instances that would make. It changes nothing.
 	resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -51,11 +52,12 @@ func (d *Deployer) Rollback(ctx context.Context, service, environment string, fo
 			return Flipped{}, rollbackFailure(service, alias, err)
 		}
 	}
+	var missing error
 	if !hasPassing(s, standby) {
 		if d.opt.DryRun {
 			return d.wouldRevive(ctx, s, alias, standby)
 		}
-		if s, err = d.revive(ctx, s, standby); err != nil {
+		if s, missing, err = d.revive(ctx, s, standby); err != nil {
 			return Flipped{}, rollbackFailure(service, alias, err)
 		}
 	}
@@ -65,6 +67,9 @@ func (d *Deployer) Rollback(ctx context.Context, service, environment string, fo
 	}
 	if err != nil {
 		return Flipped{}, rollbackFailure(service, alias, err)
+	}
+	if missing != nil {
+		done.Notes = append(done.Notes, d.without(ctx, s, standby, missing)...)
 	}
 	d.announceRollback(ctx, s, s.Releases[standby].Deployment, &done)
 	return done, nil
@@ -139,20 +144,18 @@ func hasInstances(s *catalog.Service, t catalog.Target) bool {
 func hasPassing(s *catalog.Service, t catalog.Target) bool { return len(s.Passing(t)) > 0 }
 
 // revive starts a stopped standby where its last deployment put it, and waits
-// until it passes.
-func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catalog.Target) (*catalog.Service, error) {
-	p, err := d.standbyPlatform(ctx, s, standby)
+// until it passes. missing is why not all of it does.
+func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catalog.Target) (after *catalog.Service, missing, err error) {
+	p, unreachable, err := d.standbyPlatform(ctx, s, standby)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	want, err := p.revive(ctx, s.Name, standby, s.Releases[standby])
-	if err != nil {
-		return nil, err
-	}
+	want, failed := p.revive(ctx, s.Name, standby, s.Releases[standby])
+	missing = errors.Join(unreachable, failed)
 	if want == 0 {
-		return nil, nothingToStart(standby)
+		return nil, nil, errors.Join(nothingToStart(standby), missing)
 	}
-	return d.awaitRevived(ctx, s.Name, standby, want)
+	return d.awaitRevived(ctx, s.Name, standby, want, missing)
 }
 
 func nothingToStart(standby catalog.Target) error {
@@ -161,25 +164,25 @@ func nothingToStart(standby catalog.Target) error {
 
 // standbyPlatform is where the last deployment put a standby. A host that does not
 // answer is left out: going back with fewer instances is better than not going
-// back.
-func (d *Deployer) standbyPlatform(ctx context.Context, s *catalog.Service, standby catalog.Target) (platform, error) {
-	endpoints, err := d.lastHosts(ctx, s.Name, standby)
+// back. unreachable tells of such hosts.
+func (d *Deployer) standbyPlatform(ctx context.Context, s *catalog.Service, standby catalog.Target) (p platform, unreachable, err error) {
+	last, err := d.lastBrought(ctx, s.Name, standby)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	p, unreachable := d.recordedPlatform(ctx, endpoints)
+	p, unreachable = d.recordedPlatform(ctx, last.Hosts)
 	if unreachable != nil {
 		d.tell(Event{Kind: Note, Service: s.Name, Text: fmt.Sprintf("some hosts of %s do not answer and are left out: %s", standby, unreachable)})
 	}
 	if used, _ := p.places(); len(used) == 0 {
-		return nil, errors.Join(fmt.Errorf("%s has no passing instance and none of its hosts answers", standby), unreachable)
+		return nil, nil, errors.Join(fmt.Errorf("%s has no passing instance and none of its hosts answers", standby), unreachable)
 	}
-	return p, nil
+	return p, unreachable, nil
 }
 
 // wouldRevive tells of a rollback to a standby that has to be started first.
 func (d *Deployer) wouldRevive(ctx context.Context, s *catalog.Service, alias catalog.Alias, standby catalog.Target) (Flipped, error) {
-	p, err := d.standbyPlatform(ctx, s, standby)
+	p, _, err := d.standbyPlatform(ctx, s, standby)
 	if err != nil {
 		return Flipped{}, rollbackFailure(s.Name, alias, err)
 	}
@@ -197,43 +200,82 @@ func (d *Deployer) wouldRevive(ctx context.Context, s *catalog.Service, alias ca
 	return f, nil
 }
 
-// lastHosts are the hosts of the last deployment that brought a release to a
-// target.
-func (d *Deployer) lastHosts(ctx context.Context, service string, t catalog.Target) ([]string, error) {
+// lastBrought is the last deployment that brought a release to a target.
+func (d *Deployer) lastBrought(ctx context.Context, service string, t catalog.Target) (catalog.Deployment, error) {
 	all, err := d.opt.Store.Deployments(ctx, service, t.Environment)
 	if err != nil {
-		return nil, fmt.Errorf("read the deployments of %s: %w", service, err)
+		return catalog.Deployment{}, fmt.Errorf("read the deployments of %s: %w", service, err)
 	}
 	for _, record := range slices.Backward(all) {
 		if record.Target == t && (record.State == catalog.Succeeded || record.State == catalog.Draining || record.State == catalog.Baking) {
-			return record.Hosts, nil
+			return record, nil
 		}
 	}
-	return nil, fmt.Errorf("%s has no passing instance, and no deployment tells where it ran; start it by hand or deploy the release you want", t)
+	return catalog.Deployment{}, fmt.Errorf("%s has no passing instance, and no deployment tells where it ran; start it by hand or deploy the release you want", t)
 }
 
-// awaitRevived waits until the instances of a target pass that was started again.
-func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.Target, want int) (*catalog.Service, error) {
+// awaitRevived waits until the instances of a target pass that were started again.
+// When the time for it is over, those that pass will do. missing is why there are
+// not more.
+func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.Target, want int, missing error) (*catalog.Service, error, error) {
 	deadline := d.opt.Now().Add(servicefile.DefaultTimeout)
 	for {
 		s, err := d.opt.Store.Service(ctx, service)
+		late := d.opt.Now().After(deadline)
 		switch {
 		case err == nil && len(s.Passing(t)) >= want:
-			return s, nil
+			return s, missing, nil
 		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case d.opt.Now().After(deadline) && err != nil:
-			return nil, fmt.Errorf("read service %s: %w", service, err)
-		case d.opt.Now().After(deadline):
-			return nil, &Failure{
+			return nil, nil, context.Cause(ctx)
+		case late && err != nil:
+			return nil, nil, fmt.Errorf("read service %s: %w", service, err)
+		case late && hasPassing(s, t):
+			return s, errors.Join(missing, fmt.Errorf("%d of %d pass %s after they were started again", len(s.Passing(t)), want, servicefile.DefaultTimeout)), nil
+		case late:
+			return nil, nil, &Failure{
 				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(s.Passing(t)), want, t, servicefile.DefaultTimeout),
 				Checks: failedChecks(instancesOf(s, t)),
 			}
 		}
 		if err := d.pause(ctx); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
+}
+
+// without says how many instances of a standby a rollback goes without, and where.
+func (d *Deployer) without(ctx context.Context, s *catalog.Service, standby catalog.Target, missing error) []string {
+	want := 0
+	if last, err := d.lastBrought(ctx, s.Name, standby); err == nil && last.ID == s.Releases[standby].Deployment {
+		want = last.Instances()
+	}
+	return missingOf(s, standby, want, missing)
+}
+
+// missingOf says how many of the instances that there should be of a target do not
+// pass, and why and where. It is pure.
+func missingOf(s *catalog.Service, t catalog.Target, want int, missing error) []string {
+	passing := s.Passing(t)
+	if want > 0 && len(passing) >= want {
+		return nil // what was wrong keeps no instance from passing
+	}
+	note := fmt.Sprintf("not all instances of %s could be started", t)
+	if want > 0 {
+		note = fmt.Sprintf("%d of %d instances of %s are missing", want-len(passing), want, t)
+	}
+	on := map[string]int{}
+	for _, i := range passing {
+		on[i.Node]++
+	}
+	var there []string
+	for _, node := range slices.Sorted(maps.Keys(on)) {
+		there = append(there, fmt.Sprintf("%d on %s", on[node], node))
+	}
+	note += " (there are " + strings.Join(there, ", ") + ")"
+	if missing != nil {
+		note += ": " + strings.ReplaceAll(missing.Error(), "\n", "; ")
+	}
+	return []string{note}
 }
 
 func instancesOf(s *catalog.Service, t catalog.Target) []catalog.Instance {

@@ -1,6 +1,9 @@
 package deployer_test
 
 import (
+	"errors"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,4 +182,94 @@ func TestStatus(t *testing.T) {
 
 	_, err = newWorld().deployer().Status(t.Context(), "nobody")
 	require.ErrorContains(t, err, "no service nobody is known")
+}
+
+// startless makes the starts of some containers fail for good.
+func (w *world) startless(ids ...string) {
+	w.on = func(op, arg string) error {
+		if op == "start" && slices.Contains(ids, arg) {
+			return errors.New("its port is taken")
+		}
+		return nil
+	}
+}
+
+// containerOn is the id of a host's container.
+func (w *world) containerOn(t *testing.T, host, name string) string {
+	t.Helper()
+	for _, c := range w.containers[host] {
+		if c.Name == name {
+			return c.ID
+		}
+	}
+	require.FailNow(t, "no such container", name)
+	return ""
+}
+
+func TestRollbackStartsWhatCanBeStarted(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.stopAll("a", blue)
+	w.stopAll("b", blue)
+	w.startless(w.containerOn(t, "b", "web-production-blue-web-1"))
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err, "going back with fewer is better than not going back")
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Subset(t, w.names("a"), running("blue", "r1"))
+	require.Contains(t, w.names("b"), "web-production-blue-web-2=r1", "beside the one that can't")
+	require.Equal(t, []string{"1 of 4 instances of blue-production are missing (there are 2 on a, 1 on b): host b: start web-production-blue-web-1 again: its port is taken"}, done.Notes)
+
+	w = twoReleases(t)
+	w.stopAll("a", blue)
+	w.stopAll("b", blue)
+	w.deaf["b"] = true
+	done, err = w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"2 of 4 instances of blue-production are missing (there are 2 on a): host b: connection refused"}, done.Notes)
+}
+
+func TestRollbackOfAStandbyThatCannotBeStarted(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.stopAll("a", blue)
+	w.stopAll("b", blue)
+	w.on = func(op, _ string) error {
+		if op == "start" {
+			return errors.New("its port is taken")
+		}
+		return nil
+	}
+	_, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	f := failure(t, err)
+	require.Equal(t, catalog.RollbackFailed, f.Outcome)
+	require.Contains(t, f.Reason, "no container that could be started")
+	require.Contains(t, f.Reason, "its port is taken")
+	require.Equal(t, "green-production", w.alias("production"))
+}
+
+// Some that were started may never pass; those that do are gone back to when the
+// time is over.
+func TestRollbackGoesWithTheInstancesThatPass(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.stopAll("a", blue)
+	w.stopAll("b", blue)
+	for _, c := range w.containers["b"] {
+		if c.Name == "web-production-blue-web-2" {
+			c.Image = "sick"
+		}
+	}
+	done, err := w.hasty().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Equal(t, []string{"1 of 4 instances of blue-production are missing (there are 2 on a, 1 on b): 3 of 4 pass 1m0s after they were started again"}, done.Notes)
+}
+
+// hasty is a deployer for which a minute is over in no time.
+func (w *world) hasty() *deployer.Deployer {
+	var looks atomic.Int64
+	return deployer.New(deployer.Options{
+		Store: w, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, Insist: time.Millisecond,
+		Now: func() time.Time { return time.Now().Add(time.Duration(looks.Add(1)) * time.Second) },
+	})
 }
