@@ -182,7 +182,7 @@ func (r *run) restOne(ctx context.Context, t catalog.Target) error {
 	if !wanted {
 		return errors.Join(rested, err)
 	}
-	_, err = r.platform.revive(ctx, r.record.Service, t, r.service.Releases[t])
+	_, _, err = r.platform.revive(ctx, r.record.Service, t, r.service.Releases[t])
 	return err
 }
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
+	"sync"
 
 	"teal/catalog"
 )
@@ -13,29 +13,45 @@ import (
 // revive starts the release on all hosts at once. What can't be started on one of
 // them ends none of the others: going back with fewer instances is better than not
 // going back.
-func (p *hostPlatform) revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error) {
-	var instances atomic.Int64
-	err := onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
-		n, err := p.reviveOn(ctx, h, service, t, release)
-		instances.Add(int64(n))
-		return err
+func (p *hostPlatform) revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (running, started int, err error) {
+	return p.tally(ctx, func(ctx context.Context, h host) ([]catalog.Container, error) {
+		return p.reviveOn(ctx, h, service, t, release)
 	})
-	return int(instances.Load()), err
 }
 
-// reviveOn starts what a host holds of a release and answers how many instances
-// run then.
-func (p *hostPlatform) reviveOn(ctx context.Context, h host, service string, t catalog.Target, release catalog.Release) (int, error) {
+// reviveOn starts what a host holds of a release and answers what runs then, as it
+// was before.
+func (p *hostPlatform) reviveOn(ctx context.Context, h host, service string, t catalog.Target, release catalog.Release) ([]catalog.Container, error) {
 	cs, err := restingOn(ctx, h, service, t, release)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	up, err := p.restartInOrder(ctx, h, service, t, cs)
-	started := registered(up)
-	for _, c := range started {
-		p.tell(Event{Kind: Step, Host: h.Name(), Container: c.Name, Text: "started the standby again"})
+	for _, c := range up {
+		if !c.Running && isRegistered(c) {
+			p.tell(Event{Kind: Step, Host: h.Name(), Container: c.Name, Text: "started the standby again"})
+		}
 	}
-	return len(started), err
+	return up, err
+}
+
+// tally counts the instances of what is found on all hosts, and those of them that
+// did not run.
+func (p *hostPlatform) tally(ctx context.Context, found func(context.Context, host) ([]catalog.Container, error)) (all, stopped int, err error) {
+	var mu sync.Mutex
+	err = onEveryHost(ctx, p.used(), func(ctx context.Context, h host) error {
+		cs, err := found(ctx, h)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range registered(cs) {
+			all++
+			if !c.Running {
+				stopped++
+			}
+		}
+		return err
+	})
+	return all, stopped, err
 }
 
 // restartInOrder starts what is stopped as it was started at first, each after what
@@ -66,14 +82,10 @@ func (p *hostPlatform) restartInOrder(ctx context.Context, h host, service strin
 }
 
 // resting looks at all hosts at once.
-func (p *hostPlatform) resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error) {
-	var instances atomic.Int64
-	err := onHosts(ctx, p.used(), func(ctx context.Context, h host) error {
-		cs, err := restingOn(ctx, h, service, t, release)
-		instances.Add(int64(len(registered(cs))))
-		return err
+func (p *hostPlatform) resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (all, stopped int, err error) {
+	return p.tally(ctx, func(ctx context.Context, h host) ([]catalog.Container, error) {
+		return restingOn(ctx, h, service, t, release)
 	})
-	return int(instances.Load()), err
 }
 
 // restingOn is what a host holds of a release, stopped or not.

@@ -45,10 +45,12 @@ type platform interface {
 	// what is beyond the releases that its environment keeps.
 	finish(ctx context.Context, record catalog.Deployment) error
 	// revive starts what is there of a release in a target and answers how many
-	// instances run then. The error is why others don't.
-	revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error)
-	// resting is how many instances that would make. It changes nothing.
-	resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error)
+	// instances run then, and how many of those it started. The error is why others
+	// don't.
+	revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (running, started int, err error)
+	// resting is how many instances there are of it, and how many of those are stopped.
+	// It changes nothing.
+	resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (all, stopped int, err error)
 	// recall finds the newest that is kept of the record's release, as it is to come
 	// up in the record's target, and goes on with those places only that have it.
 	recall(ctx context.Context, record catalog.Deployment) (recalled, error)

@@ -53,13 +53,17 @@ func (d *Deployer) Rollback(ctx context.Context, service, environment string, fo
 		}
 	}
 	var missing error
-	if !hasPassing(s, standby) {
-		if d.opt.DryRun {
-			return d.wouldRevive(ctx, s, alias, standby)
-		}
+	want, known := d.broughtTo(ctx, s, standby)
+	stopped, short := !hasPassing(s, standby), known && (want == 0 || len(s.Passing(standby)) < want)
+	switch {
+	case stopped && d.opt.DryRun:
+		return d.wouldRevive(ctx, s, alias, standby)
+	case stopped:
 		if s, missing, err = d.revive(ctx, s, standby); err != nil {
 			return Flipped{}, rollbackFailure(service, alias, err)
 		}
+	case short:
+		s, missing = d.reviveRest(ctx, s, standby, want)
 	}
 	done, err := d.flipTo(ctx, s, alias, catalog.PointTo(standby))
 	if errors.Is(err, errUnknownOutcome) {
@@ -68,8 +72,8 @@ func (d *Deployer) Rollback(ctx context.Context, service, environment string, fo
 	if err != nil {
 		return Flipped{}, rollbackFailure(service, alias, err)
 	}
-	if missing != nil {
-		done.Notes = append(done.Notes, d.without(ctx, s, standby, missing)...)
+	if missing != nil || short {
+		done.Notes = append(done.Notes, missingOf(s, standby, want, missing)...)
 	}
 	d.announceRollback(ctx, s, s.Releases[standby].Deployment, &done)
 	return done, nil
@@ -147,15 +151,77 @@ func hasPassing(s *catalog.Service, t catalog.Target) bool { return len(s.Passin
 // until it passes. missing is why not all of it does.
 func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catalog.Target) (after *catalog.Service, missing, err error) {
 	p, unreachable, err := d.standbyPlatform(ctx, s, standby)
+	if err == nil {
+		err = noneAnswers(p, standby, unreachable)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	want, failed := p.revive(ctx, s.Name, standby, s.Releases[standby])
+	want, _, failed := p.revive(ctx, s.Name, standby, s.Releases[standby])
 	missing = errors.Join(unreachable, failed)
 	if want == 0 {
 		return nil, nil, errors.Join(nothingToStart(standby), missing)
 	}
-	return d.awaitRevived(ctx, s.Name, standby, want, missing)
+	return d.awaitRevived(ctx, s.Name, standby, revival{want: want}, missing)
+}
+
+// reviveGlance is how long hosts may take to tell what is stopped of a standby while
+// some of it could take the requests.
+const reviveGlance = 5 * time.Second
+
+// broughtTo is how many instances of what a standby holds its deployment brought; 0
+// where it does not say. It is false where no deployment tells of the standby: then
+// what passes is all there is to know. It asks no host.
+func (d *Deployer) broughtTo(ctx context.Context, s *catalog.Service, standby catalog.Target) (want int, known bool) {
+	last, err := d.lastBrought(ctx, s.Name, standby)
+	if err != nil {
+		return 0, false
+	}
+	if last.ID != s.Releases[standby].Deployment {
+		return 0, true
+	}
+	return last.Instances(), true
+}
+
+// reviveRest starts what is stopped of a standby some of which passes, and waits for
+// it. Hosts that don't tell soon are not waited for, and nothing keeps from going back
+// to what passes. want is how many there should be, 0 where nobody knows; missing is
+// why not all of it passes.
+func (d *Deployer) reviveRest(ctx context.Context, s *catalog.Service, standby catalog.Target, want int) (after *catalog.Service, missing error) {
+	glance, done := context.WithTimeout(ctx, reviveGlance)
+	defer done()
+	p, unreachable, err := d.standbyPlatform(glance, s, standby)
+	if err != nil {
+		return s, err
+	}
+	_, stopped, unseen := p.resting(glance, s.Name, standby, s.Releases[standby])
+	missing = errors.Join(unreachable, unseen)
+	switch {
+	case stopped == 0:
+		return s, missing
+	case d.opt.DryRun:
+		return s, errors.Join(missing, fmt.Errorf("%d would be started again and checked first", stopped))
+	}
+	bound, over := context.WithTimeout(ctx, servicefile.DefaultTimeout)
+	defer over()
+	_, started, failed := p.revive(bound, s.Name, standby, s.Releases[standby])
+	r := revival{had: len(s.Passing(standby))}
+	if r.want = r.had + started; want > 0 {
+		r.want = min(r.want, want) // Consul may not have heard yet that one was stopped
+	}
+	after, missing, err = d.awaitRevived(ctx, s.Name, standby, r, errors.Join(unreachable, failed))
+	if err != nil {
+		return s, err
+	}
+	return after, missing
+}
+
+// noneAnswers is that no host is there to start a standby on.
+func noneAnswers(p platform, standby catalog.Target, unreachable error) error {
+	if used, _ := p.places(); len(used) > 0 {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("%s has no passing instance and none of its hosts answers", standby), unreachable)
 }
 
 func nothingToStart(standby catalog.Target) error {
@@ -174,19 +240,19 @@ func (d *Deployer) standbyPlatform(ctx context.Context, s *catalog.Service, stan
 	if unreachable != nil {
 		d.tell(Event{Kind: Note, Service: s.Name, Text: fmt.Sprintf("some hosts of %s do not answer and are left out: %s", standby, unreachable)})
 	}
-	if used, _ := p.places(); len(used) == 0 {
-		return nil, nil, errors.Join(fmt.Errorf("%s has no passing instance and none of its hosts answers", standby), unreachable)
-	}
 	return p, unreachable, nil
 }
 
 // wouldRevive tells of a rollback to a standby that has to be started first.
 func (d *Deployer) wouldRevive(ctx context.Context, s *catalog.Service, alias catalog.Alias, standby catalog.Target) (Flipped, error) {
-	p, _, err := d.standbyPlatform(ctx, s, standby)
+	p, unreachable, err := d.standbyPlatform(ctx, s, standby)
+	if err == nil {
+		err = noneAnswers(p, standby, unreachable)
+	}
 	if err != nil {
 		return Flipped{}, rollbackFailure(s.Name, alias, err)
 	}
-	n, err := p.resting(ctx, s.Name, standby, s.Releases[standby])
+	n, _, err := p.resting(ctx, s.Name, standby, s.Releases[standby])
 	if err == nil && n == 0 {
 		err = nothingToStart(standby)
 	}
@@ -214,26 +280,36 @@ func (d *Deployer) lastBrought(ctx context.Context, service string, t catalog.Ta
 	return catalog.Deployment{}, fmt.Errorf("%s has no passing instance, and no deployment tells where it ran; start it by hand or deploy the release you want", t)
 }
 
+// revival is how many instances shall pass after some were started again.
+type revival struct {
+	// had passed before. If fewer do, a deployer is stopping them; as soon as the target
+	// is live it starts them again.
+	had  int
+	want int
+}
+
 // awaitRevived waits until the instances of a target pass that were started again.
 // When the time for it is over, those that pass will do. missing is why there are
 // not more.
-func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.Target, want int, missing error) (*catalog.Service, error, error) {
+func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.Target, r revival, missing error) (*catalog.Service, error, error) {
 	deadline := d.opt.Now().Add(servicefile.DefaultTimeout)
 	for {
 		s, err := d.opt.Store.Service(ctx, service)
 		late := d.opt.Now().After(deadline)
 		switch {
-		case err == nil && len(s.Passing(t)) >= want:
+		case err == nil && len(s.Passing(t)) >= r.want:
 			return s, missing, nil
+		case err == nil && hasPassing(s, t) && len(s.Passing(t)) < r.had:
+			return s, errors.Join(missing, errors.New("somebody is stopping it")), nil
 		case ctx.Err() != nil:
 			return nil, nil, context.Cause(ctx)
 		case late && err != nil:
 			return nil, nil, fmt.Errorf("read service %s: %w", service, err)
 		case late && hasPassing(s, t):
-			return s, errors.Join(missing, fmt.Errorf("%d of %d pass %s after they were started again", len(s.Passing(t)), want, servicefile.DefaultTimeout)), nil
+			return s, errors.Join(missing, fmt.Errorf("%d of %d pass %s after they were started again", len(s.Passing(t)), r.want, servicefile.DefaultTimeout)), nil
 		case late:
 			return nil, nil, &Failure{
-				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(s.Passing(t)), want, t, servicefile.DefaultTimeout),
+				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(s.Passing(t)), r.want, t, servicefile.DefaultTimeout),
 				Checks: failedChecks(instancesOf(s, t)),
 			}
 		}
@@ -243,21 +319,15 @@ func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.T
 	}
 }
 
-// without says how many instances of a standby a rollback goes without, and where.
-func (d *Deployer) without(ctx context.Context, s *catalog.Service, standby catalog.Target, missing error) []string {
-	want := 0
-	if last, err := d.lastBrought(ctx, s.Name, standby); err == nil && last.ID == s.Releases[standby].Deployment {
-		want = last.Instances()
-	}
-	return missingOf(s, standby, want, missing)
-}
-
 // missingOf says how many of the instances that there should be of a target do not
 // pass, and why and where. It is pure.
 func missingOf(s *catalog.Service, t catalog.Target, want int, missing error) []string {
 	passing := s.Passing(t)
-	if want > 0 && len(passing) >= want {
+	switch {
+	case want > 0 && len(passing) >= want:
 		return nil // what was wrong keeps no instance from passing
+	case want == 0 && missing == nil:
+		return nil // nobody knows of any more
 	}
 	note := fmt.Sprintf("not all instances of %s could be started", t)
 	if want > 0 {

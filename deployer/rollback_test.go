@@ -1,6 +1,7 @@
 package deployer_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync/atomic"
@@ -272,4 +273,148 @@ func (w *world) hasty() *deployer.Deployer {
 		Store: w, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, Insist: time.Millisecond,
 		Now: func() time.Time { return time.Now().Add(time.Duration(looks.Add(1)) * time.Second) },
 	})
+}
+
+// stop stops one container of a host.
+func (w *world) stop(t *testing.T, host, name string) {
+	t.Helper()
+	id := w.containerOn(t, host, name)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.containers[host] {
+		if c.ID == id {
+			c.Running = false
+		}
+	}
+}
+
+// halfStopped is a world whose standby has one instance of four left, as a deployer
+// leaves it that is killed while it stops the standby.
+func halfStopped(t *testing.T) *world {
+	t.Helper()
+	w := twoReleases(t)
+	w.stop(t, "a", "web-production-blue-web-1")
+	w.stopAll("b", blue)
+	return w
+}
+
+func TestRollbackStartsTheRestOfAHalfStoppedStandby(t *testing.T) {
+	t.Parallel()
+	w := halfStopped(t)
+	w.on = func(op, _ string) error {
+		if op == "flip" {
+			require.Subset(t, w.names("a"), running("blue", "r1"), "before anybody is sent there")
+			require.Subset(t, w.names("b"), running("blue", "r1"))
+		}
+		return nil
+	}
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Empty(t, done.Notes)
+
+	w = halfStopped(t)
+	for id, d := range w.deployments { // of an older version
+		for n := range d.Containers {
+			d.Containers[n].Routed = false
+		}
+		w.deployments[id] = d
+	}
+	done, err = w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Subset(t, w.names("b"), running("blue", "r1"))
+	require.Empty(t, done.Notes)
+
+	w = halfStopped(t)
+	w.startless(w.containerOn(t, "b", "web-production-blue-web-2"))
+	done, err = w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1 of 4 instances of blue-production are missing (there are 2 on a, 1 on b): host b: start web-production-blue-web-2 again: its port is taken"}, done.Notes)
+}
+
+func TestRollbackToAWholeStandbyAsksNoHost(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.on = func(op, arg string) error {
+		require.NotContains(t, []string{"ping", "list", "start"}, op)
+		return nil
+	}
+	_, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+}
+
+func TestRollbackToWhatPassesWhereNoHostCanBeAsked(t *testing.T) {
+	t.Parallel()
+	w := halfStopped(t)
+	w.deaf["a"], w.deaf["b"] = true, true
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Equal(t, []string{"3 of 4 instances of blue-production are missing (there are 1 on a): host a: connection refused; host b: connection refused"}, done.Notes)
+
+	w = halfStopped(t)
+	began := time.Now()
+	d := deployer.New(deployer.Options{
+		Store: w, Fleet: w, Poll: time.Millisecond, Insist: time.Millisecond,
+		Connect: func(endpoint string) (deployer.Host, error) { return hanging{engine{w, endpoint}}, nil },
+	})
+	_, err = d.Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Less(t, time.Since(began), 9*time.Second)
+}
+
+// hanging is a host whose engine takes what it is told and answers nothing.
+type hanging struct{ engine }
+
+func (h hanging) List(ctx context.Context, _ map[string]string) ([]catalog.Container, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// What runs and does not pass was not stopped, and is not waited for.
+func TestRollbackDoesNotWaitForAStandbyThatIsSick(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	for _, c := range w.containers["b"] {
+		if c.Name == "web-production-blue-web-2" {
+			c.Image = "sick"
+		}
+	}
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1 of 4 instances of blue-production are missing (there are 2 on a, 1 on b)"}, done.Notes)
+
+	w.backTo(t, "r2")
+	w.stop(t, "a", "web-production-blue-web-1")
+	_, err = w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err, "while another one was stopped")
+	require.Subset(t, w.names("a"), running("blue", "r1"))
+}
+
+// A deployer may be stopping the standby just then. It starts it again once it finds
+// that somebody has gone back to it.
+func TestRollbackDoesNotWaitForAStandbyThatIsBeingStopped(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.stop(t, "a", "web-production-blue-web-1")
+	w.deaf["b"] = true // or it would be started again there
+	w.on = func(op, _ string) error {
+		if op == "start" {
+			w.stopAll("b", blue)
+		}
+		return nil
+	}
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Equal(t, []string{"2 of 4 instances of blue-production are missing (there are 2 on a): host b: connection refused; somebody is stopping it"}, done.Notes)
+}
+
+func TestDryRunOfARollbackToAHalfStoppedStandby(t *testing.T) {
+	t.Parallel()
+	w := halfStopped(t)
+	f, err := w.dry(t).Rollback(t.Context(), "web", "production", false)
+	told(t, f, err, "blue-production", "r1")
+	require.Equal(t, []string{"3 of 4 instances of blue-production are missing (there are 1 on a): 3 would be started again and checked first"}, f.Notes)
 }
