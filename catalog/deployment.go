@@ -119,6 +119,23 @@ type DeployedContainer struct {
 	Name  string   `json:"name"`
 	Spec  string   `json:"spec"`            // the value of its LabelSpec
 	Hosts []string `json:"hosts,omitempty"` // endpoints; empty for all of the deployment
+	// Routed tells that it takes requests: it has an instance. Records of older
+	// versions tell it of none.
+	Routed bool `json:"routed,omitempty"`
+}
+
+// Instances is how many instances the deployment brings to its hosts; 0 where it
+// does not tell.
+func (d Deployment) Instances() int {
+	n := 0
+	for _, endpoint := range d.Hosts {
+		for _, c := range d.Containers {
+			if c.Routed && c.On(endpoint) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // On tells whether the container belongs on a host.

@@ -103,16 +103,28 @@ func (g *group) bake(ctx context.Context) ([]string, error) {
 // succeed removes what was put aside and records the success.
 func (r *run) succeed(ctx context.Context, waited []string) error {
 	notes := slices.Clone(waited)
-	if errors.Is(context.Cause(ctx), catalog.ErrLockLost) {
-		return r.afterFlip(context.Cause(ctx))
+	if lost := lockLost(ctx, nil); lost != nil {
+		return r.afterFlip(lost)
 	}
 	cleaning, done := timing.Bounded(ctx, timing.Cleanup+r.graces())
 	defer done()
-	if err := r.keep(cleaning, r.record); errors.Is(err, catalog.ErrLockLost) {
-		return r.afterFlip(err) // what is there is somebody else's to deal with
+	defer context.AfterFunc(ctx, func() {
+		if lockLost(ctx, nil) != nil {
+			done()
+		}
+	})()
+	unkept := r.keep(cleaning, r.record)
+	if lost := lockLost(ctx, unkept); lost != nil {
+		return r.afterFlip(lost) // what is there is somebody else's to deal with
+	}
+	if unkept != nil {
+		notes = append(notes, unkept.Error())
 	}
 	if err := r.platform.Finish(cleaning, r.record); err != nil {
 		notes = append(notes, fmt.Sprintf("some replaced containers could not be removed; the next deployment does: %s", err))
+	}
+	if lost := lockLost(ctx, nil); lost != nil {
+		return r.afterFlip(lost) // the next one may be staging where the standby was
 	}
 	if len(waited) > 0 && r.env.StopStandby {
 		notes = append(notes, "the standby runs on, as it is not certain that nobody is served by it")
@@ -129,6 +141,20 @@ func (r *run) succeed(ctx context.Context, waited []string) error {
 		return r.afterFlip(fmt.Errorf("record that the deployment succeeded: %w", err))
 	}
 	r.announce(ctx)
+	return nil
+}
+
+// lockLost is why the lock is no longer held, as far as a write or its own end has
+// told, or nil. Who was interrupted does not hear of its end: then any write that
+// failed counts.
+func lockLost(ctx context.Context, wrote error) error {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, catalog.ErrLockLost):
+		return cause
+	case errors.Is(wrote, catalog.ErrLockLost), wrote != nil && cause != nil:
+		return wrote
+	}
 	return nil
 }
 
@@ -157,7 +183,7 @@ func (r *run) restOne(ctx context.Context, t catalog.Target) error {
 	if !wanted {
 		return errors.Join(rested, err)
 	}
-	_, err = r.platform.Revive(ctx, r.record.Service, t, r.service.Releases[t])
+	_, _, err = r.platform.Revive(ctx, r.record.Service, t, r.service.Releases[t])
 	return err
 }
 

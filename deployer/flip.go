@@ -137,47 +137,66 @@ func asTheyAre(guards []catalog.Instance, now *catalog.Service) []catalog.Instan
 // commit makes the flips, and finds out what an error of them means. A refusal is
 // certain; any other error may have hidden a success. Trying again is safe, as each
 // flip is compared with the alias as it was read.
-func (g *group) commit(ctx context.Context, flips []catalog.Flip) (uint64, error) {
+func (d *Deployer) commit(ctx context.Context, flips []catalog.Flip) (uint64, error) {
 	if len(flips) == 0 {
 		return 0, nil
 	}
-	return insist(ctx, patientStore{g.opt.Store, g.opt.Insist, g.opt.Poll}, func() (uint64, error) { return g.commitOnce(ctx, flips) })
+	return insist(ctx, patientStore{d.opt.Store, d.opt.Insist, d.opt.Poll}, func() (uint64, error) { return d.commitOnce(ctx, flips) })
 }
 
-func (g *group) commitOnce(ctx context.Context, flips []catalog.Flip) (uint64, error) {
-	index, err := g.opt.Store.FlipTogether(ctx, flips)
+func (d *Deployer) commitOnce(ctx context.Context, flips []catalog.Flip) (uint64, error) {
+	index, err := d.opt.Store.FlipTogether(ctx, flips)
 	if err == nil {
 		return index, nil
 	}
-	doing := fmt.Errorf("flip %s of %s to %s: %w", flips[0].Alias, flips[0].Service, flips[0].To, err)
+	doing := fmt.Errorf("point %s: %w", movesNamed(flips), err)
 	for _, refusal := range []error{catalog.ErrUnhealthy, catalog.ErrLockLost, catalog.ErrTooManyChecks} {
 		if errors.Is(err, refusal) {
 			return 0, doing
 		}
 	}
-	return g.askWhetherFlipped(ctx, flips[0], doing)
+	return d.askWhetherFlipped(ctx, flips[0], doing)
 }
 
 // askWhetherFlipped asks for the first of the flips: they went through together
 // or not at all. An alias that has moved may have been moved by an earlier try
 // whose commit came late.
-func (g *group) askWhetherFlipped(ctx context.Context, f catalog.Flip, cause error) (uint64, error) {
-	ctx, done := timing.Bounded(ctx, 2*g.opt.Insist)
+func (d *Deployer) askWhetherFlipped(ctx context.Context, f catalog.Flip, cause error) (uint64, error) {
+	ctx, done := timing.Bounded(ctx, 2*d.opt.Insist)
 	defer done()
-	service, err := g.opt.Store.Service(ctx, f.Service)
-	switch {
-	case err != nil:
-		return 0, fmt.Errorf("%w: %w; run it again once Consul answers, and it finishes or reverts", errUnknownOutcome, cause)
+	service, err := d.opt.Store.Service(ctx, f.Service)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w; %s", errUnknownOutcome, cause, whenKnown(f))
+	}
+	switch now := service.Aliases[f.Alias]; {
 	case madeBy(service, f):
-		return service.Aliases[f.Alias].Index, nil
+		return now.Index, nil
+	case now.Index != f.From.Index && !errors.Is(cause, catalog.ErrMoved):
+		return 0, fmt.Errorf("%s of %s points at %s by now: %w (%w)", f.Alias, f.Service, orNone(now.Value.String()), catalog.ErrMoved, cause)
 	}
 	return 0, cause
 }
 
-// madeBy tells whether an alias points where a flip has put it.
+// whenKnown is what a person does who is told of a flip without an answer. A rollback
+// that is run again may lead forth instead of back.
+func whenKnown(f catalog.Flip) string {
+	if f.Deployment != nil {
+		return "run it again once Consul answers, and it finishes or reverts"
+	}
+	return fmt.Sprintf("once Consul answers, `teal status %s` says what is live", f.Service)
+}
+
+// madeBy tells whether an alias points where a flip has put it. That of a deployment
+// is told by its id, one by hand by who made it when.
 func madeBy(s *catalog.Service, f catalog.Flip) bool {
 	record, alias := s.Flips[f.Alias], s.Aliases[f.Alias]
-	return alias.Index != f.From.Index && alias.Value.String() == f.To.String() && f.Deployment != nil && record.Deployment == f.Deployment.ID
+	if alias.Index == f.From.Index || alias.Value.String() != f.To.String() {
+		return false
+	}
+	if f.Deployment != nil {
+		return record.Deployment == f.Deployment.ID
+	}
+	return record.Deployment == "" && record.By == f.By && record.At.Equal(f.At) && !s.FlippedByHand(f.Alias)
 }
 
 // pointsAt tells whether an alias has a key that holds a value already. Consul

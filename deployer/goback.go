@@ -35,27 +35,46 @@ type RollbackRequest struct {
 // is deploying; whatever else keeps it from going back is a *Failure with the
 // outcome catalog.RollbackFailed.
 func (d *Deployer) RollbackTo(ctx context.Context, req RollbackRequest) (Flipped, error) {
-	s, err := d.opt.Store.Service(ctx, req.Service)
+	hand := d.byHand()
+	s, err := hand.opt.Store.Service(ctx, req.Service)
 	if err != nil {
 		return Flipped{}, fmt.Errorf("read service %s: %w", req.Service, err)
 	}
-	alias, standby, err := chooseStandby(s, req.Environment)
+	alias, standby, _ := chooseStandby(s, req.Environment)
 	if req.Release == "" {
-		if req.Release = d.beforeRepetition(ctx, s, alias, standby); req.Release == "" {
+		if req.Release = hand.beforeRepetition(ctx, s, alias, standby); req.Release == "" {
 			return d.Rollback(ctx, req.Service, req.Environment, req.Force)
 		}
 		d.tell(Event{Kind: Note, Service: s.Name, Text: fmt.Sprintf("%s holds the very release that is live, as it was deployed twice; going back to %s; to the other copy leads `teal flip %s %s %s`", standby, req.Release, s.Name, alias.Name, standby)})
 	}
+	if atHand(s, req.Environment, req.Release) {
+		return d.flipBackTo(ctx, s, req)
+	}
+	return d.goBackTo(ctx, alias, req)
+}
+
+// errAtHand: the release to go back to is live or standby, since what dead deployers
+// left is settled.
+var errAtHand = errors.New("a flip leads to it")
+
+// atHand tells whether a release is live in an environment, or that of its standby.
+// It is pure.
+func atHand(s *catalog.Service, environment, release string) bool {
+	alias, standby, err := chooseStandby(s, environment)
+	live, ok := alias.Value.Single()
+	return ok && s.Releases[live].ID == release || err == nil && s.Releases[standby].ID == release
+}
+
+// flipBackTo goes back to a release that is at hand.
+func (d *Deployer) flipBackTo(ctx context.Context, s *catalog.Service, req RollbackRequest) (Flipped, error) {
+	alias, _ := s.Resolve(req.Environment)
 	if live, ok := alias.Value.Single(); ok && s.Releases[live].ID == req.Release {
 		return Flipped{
 			Service: s.Name, Alias: alias.Name, From: alias.Value, To: alias.Value, Release: req.Release, Index: alias.Index, DryRun: d.opt.DryRun,
 			Notes: []string{fmt.Sprintf("release %s is live already", req.Release)},
 		}, nil
 	}
-	if err == nil && s.Releases[standby].ID == req.Release {
-		return d.Rollback(ctx, req.Service, req.Environment, req.Force)
-	}
-	return d.goBackTo(ctx, alias, req)
+	return d.Rollback(ctx, req.Service, req.Environment, req.Force)
 }
 
 // goBackTo goes back to a release that is neither live nor standby.
@@ -78,7 +97,10 @@ func (d *Deployer) goBackTo(ctx context.Context, alias catalog.Alias, req Rollba
 	}
 	ctx, ended := g.heedAll(ctx)
 	defer ended()
-	if err := g.goBack(ctx, req.Force); err != nil {
+	switch err := g.goBack(ctx, req.Force); {
+	case errors.Is(err, errAtHand):
+		return d.flipBackTo(ctx, r.service, req)
+	case err != nil:
 		return Flipped{}, notGoneBack(err)
 	}
 	done := r.gone(ctx, began)
@@ -113,7 +135,9 @@ func (d *Deployer) returning(ctx context.Context, req RollbackRequest) (*run, er
 // goBack goes from the first state to the last.
 func (g *group) goBack(ctx context.Context, force bool) error {
 	r := g.runs[0]
-	if err := r.beginReturn(ctx, force); err != nil {
+	if err := r.beginReturn(ctx, force); errors.Is(err, errAtHand) {
+		return err
+	} else if err != nil {
 		return r.notBegun(ctx, err)
 	}
 	err := r.prepare(ctx, []step{
@@ -127,10 +151,18 @@ func (g *group) goBack(ctx context.Context, force bool) error {
 	return g.goLive(ctx)
 }
 
-// beginReturn settles what dead deployers left, and finds what is to come up.
+// beginReturn settles what dead deployers left, which may bring the release back that
+// is asked for, and finds what is to come up.
 func (r *run) beginReturn(ctx context.Context, force bool) error {
 	if err := r.settleLeftovers(ctx, r.lock.session); err != nil {
 		return fmt.Errorf("look for what earlier deployments of %s to %s left: %w", r.record.Service, r.env.Name, err)
+	}
+	service, err := r.opt.Store.Service(ctx, r.record.Service)
+	if err != nil {
+		return fmt.Errorf("read service %s: %w", r.record.Service, err)
+	}
+	if r.service = service; atHand(service, r.env.Name, r.record.Release) {
+		return errAtHand
 	}
 	return r.find(ctx, force)
 }

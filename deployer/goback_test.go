@@ -407,3 +407,31 @@ func TestRollbackGoesBehindARepetition(t *testing.T) {
 	w.deploy(t, "r1")
 	require.Equal(t, "r1", w.backTo(t, "").Release, "there is no other")
 }
+
+// The repetition may have been killed anywhere on its way: what it left is settled
+// first, and may bring back the very release that is gone back to.
+func TestRollbackGoesBehindARepetitionThatDied(t *testing.T) {
+	t.Parallel()
+	for _, release := range []string{"", "r1"} {
+		for k := int64(0); ; k++ {
+			w := newWorld()
+			w.many(t, "r1", "r2") // r2 is live in green
+			died := w.dieAt(k)
+			_, err := w.deployer().Deploy(t.Context(), request("good", "r2"))
+			if !died() {
+				require.NoError(t, err)
+				require.Greater(t, k, int64(30))
+				break
+			}
+			w.bury()
+			done, err := w.deployer().RollbackTo(t.Context(), to(release))
+			require.NoError(t, err, "killed at operation %d", k)
+			require.Equal(t, "r1", done.Release, "killed at operation %d", k)
+			require.Empty(t, w.holder)
+			live, ok := w.aliases["production"].Value.Single()
+			require.True(t, ok)
+			require.Equal(t, "r1", w.releases[live].ID)
+			require.Subset(t, w.names("a"), running(string(live.Colour), "r1"), "killed at operation %d", k)
+		}
+	}
+}

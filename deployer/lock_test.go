@@ -2,7 +2,9 @@ package deployer_test
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,4 +65,54 @@ func TestLockOfWhatHasNoName(t *testing.T) {
 		_, err := newWorld().deployer().LockStatus(t.Context(), args[0], args[1])
 		require.Error(t, err, "%v", args)
 	}
+}
+
+// The lock may be lost while Consul does not answer, just before the standby would
+// be stopped. Somebody else may be staging there by then.
+func TestAStandbyIsLeftAloneOnceTheLockIsLost(t *testing.T) {
+	t.Parallel()
+	for on, answer := range map[string]error{"deployment": errKilled, "list": nil} {
+		w := twoReleases(t)
+		var concluding, broken atomic.Bool
+		w.on = func(op, _ string) error {
+			if op == "target" && w.in(catalog.Draining) {
+				concluding.Store(true)
+			}
+			if op != on || !concluding.Load() || broken.Swap(true) {
+				return nil
+			}
+			w.breakLock()
+			time.Sleep(50 * time.Millisecond) // until it is heard of
+			return answer
+		}
+		_, err := w.deployer().Deploy(t.Context(), patient("r3", time.Second))
+		require.True(t, broken.Load(), on)
+		require.Subset(t, w.names("a"), running("green", "r2"), on)
+		require.ErrorIs(t, err, catalog.ErrLockLost, on)
+		w.on = nil
+		require.Equal(t, catalog.Succeeded, w.deploy(t, "r4").State, "the next one settles it")
+	}
+}
+
+// That a record can't be written for a while is no reason to leave the standby as
+// it is while the lock is held, but it is told.
+func TestARecordThatCannotBeKeptIsNoted(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	var concluding, failed atomic.Bool
+	w.on = func(op, _ string) error {
+		if op == "target" && w.in(catalog.Draining) {
+			concluding.Store(true)
+		}
+		if op != "deployment" || !concluding.Load() || failed.Swap(true) {
+			return nil
+		}
+		time.Sleep(2 * time.Millisecond) // longer than is insisted
+		return errKilled
+	}
+	d, err := w.deployer().Deploy(t.Context(), patient("r3", time.Second))
+	require.NoError(t, err)
+	require.True(t, failed.Load())
+	require.Contains(t, d.Timeline[len(d.Timeline)-1].Note, "record how far the deployment is: killed")
+	require.Equal(t, "(web-production-green-web-1=r2)", w.names("a")[1])
 }

@@ -33,6 +33,7 @@ func (d *Deployer) Flip(ctx context.Context, service, alias string, to catalog.A
 // all of them move or none does. Else it is as Flip. It answers in the order of
 // the wishes.
 func (d *Deployer) FlipTogether(ctx context.Context, wishes []Wish) ([]Flipped, error) {
+	d = d.byHand()
 	moves := make([]handMove, len(wishes))
 	for n, wish := range wishes {
 		if slices.ContainsFunc(wishes[:n], func(other Wish) bool { return other.Service == wish.Service && other.Alias == wish.Alias }) {
@@ -132,8 +133,8 @@ func (d *Deployer) moveAll(ctx context.Context, moves []handMove) ([]Flipped, er
 	var index uint64
 	if len(flips) > 0 {
 		var err error
-		if index, err = d.opt.Store.FlipTogether(ctx, flips); err != nil {
-			return nil, fmt.Errorf("point %s: %w", movesNamed(flips), err)
+		if index, err = d.commit(ctx, flips); err != nil {
+			return nil, err
 		}
 	}
 	done := make([]Flipped, len(moves))

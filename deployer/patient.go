@@ -18,11 +18,24 @@ type patientStore struct {
 	patience, pause time.Duration
 }
 
+// insistByHand is how long what a person does and waits for is tried again: longer
+// than Consul takes to elect a leader.
+const insistByHand = 10 * time.Second
+
 // patiently is the deployer for work that is under way.
 func (d *Deployer) patiently() *Deployer {
 	patient := *d
-	patient.opt.Store = patientStore{d.opt.Store, d.opt.Insist, d.opt.Poll}
+	if _, already := d.opt.Store.(patientStore); !already {
+		patient.opt.Store = patientStore{d.opt.Store, d.opt.Insist, d.opt.Poll}
+	}
 	return &patient
+}
+
+// byHand is the deployer for what a person does and waits for.
+func (d *Deployer) byHand() *Deployer {
+	brief := *d
+	brief.opt.Insist = min(d.opt.Insist, insistByHand)
+	return brief.patiently()
 }
 
 // insist does something until it is done or refused, or the time is over.

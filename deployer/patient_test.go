@@ -72,6 +72,7 @@ func TestConsulMayFailForAMomentAnywhere(t *testing.T) {
 type forgetful struct {
 	*world
 	lost atomic.Int64
+	then func() // what happens after a flip
 }
 
 func (f *forgetful) FlipTogether(ctx context.Context, flips []catalog.Flip) (uint64, error) {
@@ -79,6 +80,9 @@ func (f *forgetful) FlipTogether(ctx context.Context, flips []catalog.Flip) (uin
 		return 0, err
 	}
 	f.lost.Add(1)
+	if f.then != nil {
+		f.then()
+	}
 	return 0, errKilled
 }
 
@@ -122,5 +126,84 @@ func TestDeployerDiesAnywhereOnItsWayThroughAllStates(t *testing.T) {
 				nextRun(t, w, next, "killed on its way through all states")
 			}
 		})
+	}
+}
+
+// byHand are what people do to an alias of twoReleases: each points production at
+// blue.
+func byHand(t *testing.T) map[string]func(*deployer.Deployer) (deployer.Flipped, error) {
+	return map[string]func(*deployer.Deployer) (deployer.Flipped, error){
+		"rollback": func(d *deployer.Deployer) (deployer.Flipped, error) {
+			return d.RollbackTo(t.Context(), to(""))
+		},
+		"flip": func(d *deployer.Deployer) (deployer.Flipped, error) {
+			return d.Flip(t.Context(), "web", "production", catalog.PointTo(blue))
+		},
+		"canary": func(d *deployer.Deployer) (deployer.Flipped, error) {
+			return d.Share(t.Context(), "web", "production", 100)
+		},
+	}
+}
+
+func TestConsulMayFailForAMomentByHand(t *testing.T) {
+	t.Parallel()
+	for name, act := range byHand(t) {
+		for k := int64(0); ; k++ {
+			w := twoReleases(t)
+			var ops atomic.Int64
+			w.on = func(op, _ string) error {
+				if !consulOps[op] {
+					return nil
+				}
+				if n := ops.Add(1); n == k+1 || n == k+2 {
+					return errKilled
+				}
+				return nil
+			}
+			done, err := act(insisting(w, w))
+			require.NoError(t, err, "%s: Consul failed at operation %d", name, k)
+			require.Equal(t, "blue-production", w.alias("production"))
+			require.Equal(t, w.index, done.Index)
+			if ops.Load() <= k {
+				require.Greater(t, k, int64(2), name)
+				break
+			}
+		}
+	}
+}
+
+func TestTheAnswerToAFlipByHandIsLost(t *testing.T) {
+	t.Parallel()
+	for name, act := range byHand(t) {
+		w := twoReleases(t)
+		store := &forgetful{world: w}
+		done, err := act(insisting(store, w))
+		require.NoError(t, err, name)
+		require.EqualValues(t, 1, store.lost.Load(), name)
+		require.Equal(t, "blue-production", w.alias("production"))
+		require.Equal(t, w.index, done.Index, name)
+		require.Equal(t, 1, done.Routers, name)
+
+		w = twoReleases(t)
+		store = &forgetful{world: w, then: func() { w.setAlias("production", "green-production") }}
+		_, err = act(insisting(store, w))
+		require.ErrorIs(t, err, catalog.ErrMoved, "%s: somebody else came after it", name)
+		require.NotContains(t, err.Error(), "still points at")
+	}
+}
+
+func TestNobodyTellsWhatBecameOfAFlipByHand(t *testing.T) {
+	t.Parallel()
+	for name, act := range byHand(t) {
+		w := twoReleases(t)
+		store := &forgetful{world: w, then: func() { w.on = func(string, string) error { return errKilled } }}
+		d := deployer.New(deployer.Options{Store: store, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, Insist: time.Millisecond})
+		_, err := act(d)
+		require.ErrorContains(t, err, "it is not known whether the flip went through", name)
+		require.ErrorContains(t, err, "`teal status web` says what is live", name)
+		require.NotContains(t, err.Error(), "still points at", name)
+		require.NotContains(t, err.Error(), "run it again", name)
+		var f *deployer.Failure
+		require.NotErrorAs(t, err, &f, name)
 	}
 }

@@ -47,10 +47,12 @@ type platform interface {
 	// what is beyond the releases that its environment keeps.
 	Finish(ctx context.Context, record catalog.Deployment) error
 	// Revive starts what is there of a release in a target and answers how many
-	// instances that makes.
-	Revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error)
-	// Resting is how many instances that would make. It changes nothing.
-	Resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (int, error)
+	// instances run then, and how many of those it started. The error is why others
+	// don't.
+	Revive(ctx context.Context, service string, t catalog.Target, release catalog.Release) (running, started int, err error)
+	// Resting is how many instances there are of it, and how many of those are stopped.
+	// It changes nothing.
+	Resting(ctx context.Context, service string, t catalog.Target, release catalog.Release) (all, stopped int, err error)
 	// Recall finds the newest that is kept of the record's release, as it is to come
 	// up in the record's target, and goes on with those places only that have it.
 	Recall(ctx context.Context, record catalog.Deployment) (work.Recalled, error)

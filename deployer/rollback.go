@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,8 +35,10 @@ type Flipped struct {
 // and nothing but Consul while the standby runs; a deployment under way notices
 // that it was overtaken and gives way. A stopped standby is started and checked
 // first. After a task that can't be taken back it takes force. What keeps it from
-// going back is a *Failure with the outcome catalog.RollbackFailed.
+// going back is a *Failure with the outcome catalog.RollbackFailed; where nobody could
+// tell whether it went back, the error is none.
 func (d *Deployer) Rollback(ctx context.Context, service, environment string, force bool) (Flipped, error) {
+	d = d.byHand()
 	s, err := d.opt.Store.Service(ctx, service)
 	if err != nil {
 		return Flipped{}, fmt.Errorf("read service %s: %w", service, err)
@@ -49,17 +52,28 @@ func (d *Deployer) Rollback(ctx context.Context, service, environment string, fo
 			return Flipped{}, rollbackFailure(service, alias, err)
 		}
 	}
-	if !hasPassing(s, standby) {
-		if d.opt.DryRun {
-			return d.wouldRevive(ctx, s, alias, standby)
-		}
-		if s, err = d.revive(ctx, s, standby); err != nil {
+	var missing error
+	want, known := d.broughtTo(ctx, s, standby)
+	stopped, short := !hasPassing(s, standby), known && (want == 0 || len(s.Passing(standby)) < want)
+	switch {
+	case stopped && d.opt.DryRun:
+		return d.wouldRevive(ctx, s, alias, standby)
+	case stopped:
+		if s, missing, err = d.revive(ctx, s, standby); err != nil {
 			return Flipped{}, rollbackFailure(service, alias, err)
 		}
+	case short:
+		s, missing = d.reviveRest(ctx, s, standby, want)
 	}
 	done, err := d.flipTo(ctx, s, alias, catalog.PointTo(standby))
+	if errors.Is(err, errUnknownOutcome) {
+		return Flipped{}, fmt.Errorf("roll %s in %s back: %w", service, environment, err)
+	}
 	if err != nil {
 		return Flipped{}, rollbackFailure(service, alias, err)
+	}
+	if missing != nil || short {
+		done.Notes = append(done.Notes, missingOf(s, standby, want, missing)...)
 	}
 	d.announceRollback(ctx, s, s.Releases[standby].Deployment, &done)
 	return done, nil
@@ -134,20 +148,80 @@ func hasInstances(s *catalog.Service, t catalog.Target) bool {
 func hasPassing(s *catalog.Service, t catalog.Target) bool { return len(s.Passing(t)) > 0 }
 
 // revive starts a stopped standby where its last deployment put it, and waits
-// until it passes.
-func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catalog.Target) (*catalog.Service, error) {
-	p, err := d.standbyPlatform(ctx, s, standby)
-	if err != nil {
-		return nil, err
+// until it passes. missing is why not all of it does.
+func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catalog.Target) (after *catalog.Service, missing, err error) {
+	p, unreachable, err := d.standbyPlatform(ctx, s, standby)
+	if err == nil {
+		err = noneAnswers(p, standby, unreachable)
 	}
-	want, err := p.Revive(ctx, s.Name, standby, s.Releases[standby])
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	want, _, failed := p.Revive(ctx, s.Name, standby, s.Releases[standby])
+	missing = errors.Join(unreachable, failed)
 	if want == 0 {
-		return nil, nothingToStart(standby)
+		return nil, nil, errors.Join(nothingToStart(standby), missing)
 	}
-	return d.awaitRevived(ctx, s.Name, standby, want)
+	return d.awaitRevived(ctx, s.Name, standby, revival{want: want}, missing)
+}
+
+// reviveGlance is how long hosts may take to tell what is stopped of a standby while
+// some of it could take the requests.
+const reviveGlance = 5 * time.Second
+
+// broughtTo is how many instances of what a standby holds its deployment brought; 0
+// where it does not say. It is false where no deployment tells of the standby: then
+// what passes is all there is to know. It asks no host.
+func (d *Deployer) broughtTo(ctx context.Context, s *catalog.Service, standby catalog.Target) (want int, known bool) {
+	last, err := d.lastBrought(ctx, s.Name, standby)
+	if err != nil {
+		return 0, false
+	}
+	if last.ID != s.Releases[standby].Deployment {
+		return 0, true
+	}
+	return last.Instances(), true
+}
+
+// reviveRest starts what is stopped of a standby some of which passes, and waits for
+// it. Hosts that don't tell soon are not waited for, and nothing keeps from going back
+// to what passes. want is how many there should be, 0 where nobody knows; missing is
+// why not all of it passes.
+func (d *Deployer) reviveRest(ctx context.Context, s *catalog.Service, standby catalog.Target, want int) (after *catalog.Service, missing error) {
+	glance, done := context.WithTimeout(ctx, reviveGlance)
+	defer done()
+	p, unreachable, err := d.standbyPlatform(glance, s, standby)
+	if err != nil {
+		return s, err
+	}
+	_, stopped, unseen := p.Resting(glance, s.Name, standby, s.Releases[standby])
+	missing = errors.Join(unreachable, unseen)
+	switch {
+	case stopped == 0:
+		return s, missing
+	case d.opt.DryRun:
+		return s, errors.Join(missing, fmt.Errorf("%d would be started again and checked first", stopped))
+	}
+	bound, over := context.WithTimeout(ctx, servicefile.DefaultTimeout)
+	defer over()
+	_, started, failed := p.Revive(bound, s.Name, standby, s.Releases[standby])
+	r := revival{had: len(s.Passing(standby))}
+	if r.want = r.had + started; want > 0 {
+		r.want = min(r.want, want) // Consul may not have heard yet that one was stopped
+	}
+	after, missing, err = d.awaitRevived(ctx, s.Name, standby, r, errors.Join(unreachable, failed))
+	if err != nil {
+		return s, err
+	}
+	return after, missing
+}
+
+// noneAnswers is that no host is there to start a standby on.
+func noneAnswers(p platform, standby catalog.Target, unreachable error) error {
+	if used, _ := p.Places(); len(used) > 0 {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("%s has no passing instance and none of its hosts answers", standby), unreachable)
 }
 
 func nothingToStart(standby catalog.Target) error {
@@ -156,29 +230,29 @@ func nothingToStart(standby catalog.Target) error {
 
 // standbyPlatform is where the last deployment put a standby. A host that does not
 // answer is left out: going back with fewer instances is better than not going
-// back.
-func (d *Deployer) standbyPlatform(ctx context.Context, s *catalog.Service, standby catalog.Target) (platform, error) {
-	endpoints, err := d.lastHosts(ctx, s.Name, standby)
+// back. unreachable tells of such hosts.
+func (d *Deployer) standbyPlatform(ctx context.Context, s *catalog.Service, standby catalog.Target) (p platform, unreachable, err error) {
+	last, err := d.lastBrought(ctx, s.Name, standby)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	p, unreachable := d.hosts().Recorded(ctx, endpoints)
+	p, unreachable = d.hosts().Recorded(ctx, last.Hosts)
 	if unreachable != nil {
 		d.tell(Event{Kind: Note, Service: s.Name, Text: fmt.Sprintf("some hosts of %s do not answer and are left out: %s", standby, unreachable)})
 	}
-	if used, _ := p.Places(); len(used) == 0 {
-		return nil, errors.Join(fmt.Errorf("%s has no passing instance and none of its hosts answers", standby), unreachable)
-	}
-	return p, nil
+	return p, unreachable, nil
 }
 
 // wouldRevive tells of a rollback to a standby that has to be started first.
 func (d *Deployer) wouldRevive(ctx context.Context, s *catalog.Service, alias catalog.Alias, standby catalog.Target) (Flipped, error) {
-	p, err := d.standbyPlatform(ctx, s, standby)
+	p, unreachable, err := d.standbyPlatform(ctx, s, standby)
+	if err == nil {
+		err = noneAnswers(p, standby, unreachable)
+	}
 	if err != nil {
 		return Flipped{}, rollbackFailure(s.Name, alias, err)
 	}
-	n, err := p.Resting(ctx, s.Name, standby, s.Releases[standby])
+	n, _, err := p.Resting(ctx, s.Name, standby, s.Releases[standby])
 	if err == nil && n == 0 {
 		err = nothingToStart(standby)
 	}
@@ -192,43 +266,86 @@ func (d *Deployer) wouldRevive(ctx context.Context, s *catalog.Service, alias ca
 	return f, nil
 }
 
-// lastHosts are the hosts of the last deployment that brought a release to a
-// target.
-func (d *Deployer) lastHosts(ctx context.Context, service string, t catalog.Target) ([]string, error) {
+// lastBrought is the last deployment that brought a release to a target.
+func (d *Deployer) lastBrought(ctx context.Context, service string, t catalog.Target) (catalog.Deployment, error) {
 	all, err := d.opt.Store.Deployments(ctx, service, t.Environment)
 	if err != nil {
-		return nil, fmt.Errorf("read the deployments of %s: %w", service, err)
+		return catalog.Deployment{}, fmt.Errorf("read the deployments of %s: %w", service, err)
 	}
 	for _, record := range slices.Backward(all) {
 		if record.Target == t && (record.State == catalog.Succeeded || record.State == catalog.Draining || record.State == catalog.Baking) {
-			return record.Hosts, nil
+			return record, nil
 		}
 	}
-	return nil, fmt.Errorf("%s has no passing instance, and no deployment tells where it ran; start it by hand or deploy the release you want", t)
+	return catalog.Deployment{}, fmt.Errorf("%s has no passing instance, and no deployment tells where it ran; start it by hand or deploy the release you want", t)
 }
 
-// awaitRevived waits until the instances of a target pass that was started again.
-func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.Target, want int) (*catalog.Service, error) {
+// revival is how many instances shall pass after some were started again.
+type revival struct {
+	// had passed before. If fewer do, a deployer is stopping them; as soon as the target
+	// is live it starts them again.
+	had  int
+	want int
+}
+
+// awaitRevived waits until the instances of a target pass that were started again.
+// When the time for it is over, those that pass will do. missing is why there are
+// not more.
+func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.Target, r revival, missing error) (*catalog.Service, error, error) {
 	deadline := d.opt.Now().Add(servicefile.DefaultTimeout)
 	for {
 		s, err := d.opt.Store.Service(ctx, service)
+		late := d.opt.Now().After(deadline)
 		switch {
-		case err == nil && len(s.Passing(t)) >= want:
-			return s, nil
+		case err == nil && len(s.Passing(t)) >= r.want:
+			return s, missing, nil
+		case err == nil && hasPassing(s, t) && len(s.Passing(t)) < r.had:
+			return s, errors.Join(missing, errors.New("somebody is stopping it")), nil
 		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		case d.opt.Now().After(deadline) && err != nil:
-			return nil, fmt.Errorf("read service %s: %w", service, err)
-		case d.opt.Now().After(deadline):
-			return nil, &Failure{
-				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(s.Passing(t)), want, t, servicefile.DefaultTimeout),
+			return nil, nil, context.Cause(ctx)
+		case late && err != nil:
+			return nil, nil, fmt.Errorf("read service %s: %w", service, err)
+		case late && hasPassing(s, t):
+			return s, errors.Join(missing, fmt.Errorf("%d of %d pass %s after they were started again", len(s.Passing(t)), r.want, servicefile.DefaultTimeout)), nil
+		case late:
+			return nil, nil, &Failure{
+				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(s.Passing(t)), r.want, t, servicefile.DefaultTimeout),
 				Checks: failedChecks(instancesOf(s, t)),
 			}
 		}
 		if err := d.pause(ctx); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
+}
+
+// missingOf says how many of the instances that there should be of a target do not
+// pass, and why and where. It is pure.
+func missingOf(s *catalog.Service, t catalog.Target, want int, missing error) []string {
+	passing := s.Passing(t)
+	switch {
+	case want > 0 && len(passing) >= want:
+		return nil // what was wrong keeps no instance from passing
+	case want == 0 && missing == nil:
+		return nil // nobody knows of any more
+	}
+	note := fmt.Sprintf("not all instances of %s could be started", t)
+	if want > 0 {
+		note = fmt.Sprintf("%d of %d instances of %s are missing", want-len(passing), want, t)
+	}
+	on := map[string]int{}
+	for _, i := range passing {
+		on[i.Node]++
+	}
+	var there []string
+	for _, node := range slices.Sorted(maps.Keys(on)) {
+		there = append(there, fmt.Sprintf("%d on %s", on[node], node))
+	}
+	note += " (passing: " + strings.Join(there, ", ") + ")"
+	if missing != nil {
+		note += ": " + strings.ReplaceAll(missing.Error(), "\n", "; ")
+	}
+	return []string{note}
 }
 
 func instancesOf(s *catalog.Service, t catalog.Target) []catalog.Instance {

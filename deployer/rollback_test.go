@@ -1,6 +1,10 @@
 package deployer_test
 
 import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -8,6 +12,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/hosts"
 )
 
 var (
@@ -179,4 +184,238 @@ func TestStatus(t *testing.T) {
 
 	_, err = newWorld().deployer().Status(t.Context(), "nobody")
 	require.ErrorContains(t, err, "no service nobody is known")
+}
+
+// startless makes the starts of some containers fail for good.
+func (w *world) startless(ids ...string) {
+	w.on = func(op, arg string) error {
+		if op == "start" && slices.Contains(ids, arg) {
+			return errors.New("its port is taken")
+		}
+		return nil
+	}
+}
+
+// containerOn is the id of a host's container.
+func (w *world) containerOn(t *testing.T, host, name string) string {
+	t.Helper()
+	for _, c := range w.containers[host] {
+		if c.Name == name {
+			return c.ID
+		}
+	}
+	require.FailNow(t, "no such container", name)
+	return ""
+}
+
+func TestRollbackStartsWhatCanBeStarted(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.stopAll("a", blue)
+	w.stopAll("b", blue)
+	w.startless(w.containerOn(t, "b", "web-production-blue-web-1"))
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err, "going back with fewer is better than not going back")
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Subset(t, w.names("a"), running("blue", "r1"))
+	require.Contains(t, w.names("b"), "web-production-blue-web-2=r1", "beside the one that can't")
+	require.Equal(t, []string{"1 of 4 instances of blue-production are missing (passing: 2 on a, 1 on b): host b: start web-production-blue-web-1 again: its port is taken"}, done.Notes)
+
+	w = twoReleases(t)
+	w.stopAll("a", blue)
+	w.stopAll("b", blue)
+	w.deaf["b"] = true
+	done, err = w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"2 of 4 instances of blue-production are missing (passing: 2 on a): host b: connection refused"}, done.Notes)
+}
+
+func TestRollbackOfAStandbyThatCannotBeStarted(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.stopAll("a", blue)
+	w.stopAll("b", blue)
+	w.on = func(op, _ string) error {
+		if op == "start" {
+			return errors.New("its port is taken")
+		}
+		return nil
+	}
+	_, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	f := failure(t, err)
+	require.Equal(t, catalog.RollbackFailed, f.Outcome)
+	require.Contains(t, f.Reason, "no container that could be started")
+	require.Contains(t, f.Reason, "its port is taken")
+	require.Equal(t, "green-production", w.alias("production"))
+}
+
+// Some that were started may never pass; those that do are gone back to when the
+// time is over.
+func TestRollbackGoesWithTheInstancesThatPass(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.stopAll("a", blue)
+	w.stopAll("b", blue)
+	for _, c := range w.containers["b"] {
+		if c.Name == "web-production-blue-web-2" {
+			c.Image = "sick"
+		}
+	}
+	done, err := w.hasty().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Equal(t, []string{"1 of 4 instances of blue-production are missing (passing: 2 on a, 1 on b): 3 of 4 pass 1m0s after they were started again"}, done.Notes)
+}
+
+// hasty is a deployer for which a minute is over in no time.
+func (w *world) hasty() *deployer.Deployer {
+	var looks atomic.Int64
+	return deployer.New(deployer.Options{
+		Store: w, Connect: w.connect, Fleet: w, By: "test@here", Poll: time.Millisecond, Insist: time.Millisecond,
+		Now: func() time.Time { return time.Now().Add(time.Duration(looks.Add(1)) * time.Second) },
+	})
+}
+
+// stop stops one container of a host.
+func (w *world) stop(t *testing.T, host, name string) {
+	t.Helper()
+	id := w.containerOn(t, host, name)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.containers[host] {
+		if c.ID == id {
+			c.Running = false
+		}
+	}
+}
+
+// halfStopped is a world whose standby has one instance of four left, as a deployer
+// leaves it that is killed while it stops the standby.
+func halfStopped(t *testing.T) *world {
+	t.Helper()
+	w := twoReleases(t)
+	w.stop(t, "a", "web-production-blue-web-1")
+	w.stopAll("b", blue)
+	return w
+}
+
+func TestRollbackStartsTheRestOfAHalfStoppedStandby(t *testing.T) {
+	t.Parallel()
+	w := halfStopped(t)
+	w.on = func(op, _ string) error {
+		if op == "flip" {
+			require.Subset(t, w.names("a"), running("blue", "r1"), "before anybody is sent there")
+			require.Subset(t, w.names("b"), running("blue", "r1"))
+		}
+		return nil
+	}
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Empty(t, done.Notes)
+
+	w = halfStopped(t)
+	for id, d := range w.deployments { // of an older version
+		for n := range d.Containers {
+			d.Containers[n].Routed = false
+		}
+		w.deployments[id] = d
+	}
+	done, err = w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Subset(t, w.names("b"), running("blue", "r1"))
+	require.Empty(t, done.Notes)
+
+	w = halfStopped(t)
+	w.startless(w.containerOn(t, "b", "web-production-blue-web-2"))
+	done, err = w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1 of 4 instances of blue-production are missing (passing: 2 on a, 1 on b): host b: start web-production-blue-web-2 again: its port is taken"}, done.Notes)
+}
+
+func TestRollbackToAWholeStandbyAsksNoHost(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.on = func(op, arg string) error {
+		require.NotContains(t, []string{"ping", "list", "start"}, op)
+		return nil
+	}
+	_, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+}
+
+func TestRollbackToWhatPassesWhereNoHostCanBeAsked(t *testing.T) {
+	t.Parallel()
+	w := halfStopped(t)
+	w.deaf["a"], w.deaf["b"] = true, true
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Equal(t, []string{"3 of 4 instances of blue-production are missing (passing: 1 on a): host a: connection refused; host b: connection refused"}, done.Notes)
+
+	w = halfStopped(t)
+	began := time.Now()
+	d := deployer.New(deployer.Options{
+		Store: w, Fleet: w, Poll: time.Millisecond, Insist: time.Millisecond,
+		Connect: func(endpoint string) (hosts.Host, error) { return hanging{engine{w, endpoint}}, nil },
+	})
+	_, err = d.Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Less(t, time.Since(began), 30*time.Second)
+}
+
+// hanging is a host whose engine takes what it is told and answers nothing.
+type hanging struct{ engine }
+
+func (h hanging) List(ctx context.Context, _ map[string]string) ([]catalog.Container, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// What runs and does not pass was not stopped, and is not waited for.
+func TestRollbackDoesNotWaitForAStandbyThatIsSick(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	for _, c := range w.containers["b"] {
+		if c.Name == "web-production-blue-web-2" {
+			c.Image = "sick"
+		}
+	}
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1 of 4 instances of blue-production are missing (passing: 2 on a, 1 on b)"}, done.Notes)
+
+	w.backTo(t, "r2")
+	w.stop(t, "a", "web-production-blue-web-1")
+	_, err = w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err, "while another one was stopped")
+	require.Subset(t, w.names("a"), running("blue", "r1"))
+}
+
+// A deployer may be stopping the standby just then. It starts it again once it finds
+// that somebody has gone back to it.
+func TestRollbackDoesNotWaitForAStandbyThatIsBeingStopped(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.stop(t, "a", "web-production-blue-web-1")
+	w.deaf["b"] = true // or it would be started again there
+	w.on = func(op, _ string) error {
+		if op == "start" {
+			w.stopAll("b", blue)
+		}
+		return nil
+	}
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Equal(t, []string{"2 of 4 instances of blue-production are missing (passing: 2 on a): host b: connection refused; somebody is stopping it"}, done.Notes)
+}
+
+func TestDryRunOfARollbackToAHalfStoppedStandby(t *testing.T) {
+	t.Parallel()
+	w := halfStopped(t)
+	f, err := w.dry(t).Rollback(t.Context(), "web", "production", false)
+	told(t, f, err, "blue-production", "r1")
+	require.Equal(t, []string{"3 of 4 instances of blue-production are missing (passing: 1 on a): 3 would be started again and checked first"}, f.Notes)
 }

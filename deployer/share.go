@@ -11,6 +11,7 @@ import (
 // not live, or to the newer one of a split: a canary by hand. 0 sends all back,
 // 100 makes it live. It is a flip, and takes no lock.
 func (d *Deployer) Share(ctx context.Context, service, environment string, percent int) (Flipped, error) {
+	d = d.byHand()
 	s, err := d.opt.Store.Service(ctx, service)
 	if err != nil {
 		return Flipped{}, fmt.Errorf("read service %s: %w", service, err)

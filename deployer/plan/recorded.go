@@ -17,7 +17,7 @@ func (p Plan) Recorded(env servicefile.Environment) []catalog.DeployedContainer 
 			spec := c.On(env.Weights[endpoint]).Labels[catalog.LabelSpec]
 			n := slices.IndexFunc(all[first:], func(d catalog.DeployedContainer) bool { return d.Spec == spec })
 			if n < 0 {
-				all = append(all, catalog.DeployedContainer{Name: c.Name, Spec: spec})
+				all = append(all, catalog.DeployedContainer{Name: c.Name, Spec: spec, Routed: c.Routed})
 				n = len(all) - first - 1
 			}
 			all[first+n].Hosts = append(all[first+n].Hosts, endpoint)
