@@ -170,7 +170,7 @@ func (s *Store) explain(err error, doing string) error {
 	case errors.Is(err, errSilent):
 		return fmt.Errorf("%s: Consul at %s %w; try again, and look at that agent and its cluster if it stays so", doing, s.addr, errSilent)
 	case errors.As(err, &status) && status.Code == 403:
-		return fmt.Errorf("%s: permission denied by Consul at %s; give Teal a token that may, in CONSUL_HTTP_TOKEN (docs/ACL.md lists what it needs): %w", doing, s.addr, err)
+		return fmt.Errorf("%s: %w at %s; give Teal a token that may, in CONSUL_HTTP_TOKEN (docs/ACL.md lists what it needs): %w", doing, catalog.ErrDenied, s.addr, err)
 	case errors.As(err, &address):
 		return fmt.Errorf("%s at %s: %w", doing, s.addr, address.Err)
 	}

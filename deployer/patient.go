@@ -58,7 +58,7 @@ func (s patientStore) insist(ctx context.Context, do func() error) error {
 func hopeless(err error) bool {
 	for _, refusal := range []error{
 		catalog.ErrMoved, catalog.ErrUnhealthy, catalog.ErrLockLost, catalog.ErrTooManyChecks,
-		catalog.ErrLocked, catalog.ErrChanged, errUnknownOutcome,
+		catalog.ErrLocked, catalog.ErrChanged, catalog.ErrDenied, errUnknownOutcome,
 	} {
 		if errors.Is(err, refusal) {
 			return true

@@ -172,6 +172,24 @@ func TestConsulMayFailForAMomentByHand(t *testing.T) {
 	}
 }
 
+func TestWhatConsulDeniesIsNotAskedAgain(t *testing.T) {
+	t.Parallel()
+	for name, act := range byHand(t) {
+		w := twoReleases(t)
+		var asked atomic.Int64
+		w.on = func(op, _ string) error {
+			if consulOps[op] {
+				asked.Add(1)
+				return catalog.ErrDenied
+			}
+			return nil
+		}
+		_, err := act(insisting(w, w))
+		require.ErrorIs(t, err, catalog.ErrDenied, name)
+		require.EqualValues(t, 1, asked.Load(), name)
+	}
+}
+
 func TestTheAnswerToAFlipByHandIsLost(t *testing.T) {
 	t.Parallel()
 	for name, act := range byHand(t) {
