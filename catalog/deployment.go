@@ -107,8 +107,27 @@ type Deployment struct {
 	Index    uint64          `json:"-"` // the key's ModifyIndex
 }
 
+// HasPassed tells whether a record has gone on from where another one of the same
+// deployment is, or has another end: of what was written with a flip, nothing else may
+// take the place. It is pure.
+func (d Deployment) HasPassed(other Deployment) bool {
+	n := len(d.Timeline)
+	if n != len(other.Timeline) || n == 0 {
+		return n > len(other.Timeline)
+	}
+	last, others := d.Timeline[n-1], other.Timeline[n-1]
+	if last.State == others.State && last.At.Equal(others.At) {
+		return false
+	}
+	switch last.State {
+	case Flipping, Draining, Baking, RollingBack:
+		return true
+	}
+	return last.State.Ended()
+}
+
 // Declaration is a change of what a service says about itself, recorded before it is
-// made: a deployment that fails takes it back.
+// made: a deployment that fails takes it back. What does not change is left out.
 type Declaration struct {
 	Before ServiceConfig `json:"before"`
 	After  ServiceConfig `json:"after"`

@@ -152,6 +152,9 @@ func (s *Store) holding(service, env, session string) step {
 
 // refusal turns Consul's answer to a transaction into the step's own reason.
 func refusal(doing string, steps []step, errs api.TxnErrors) error {
+	if slices.ContainsFunc(errs, func(e *api.TxnError) bool { return strings.Contains(e.What, "Permission denied") }) {
+		return fmt.Errorf("%s: %w; %s", doing, catalog.ErrDenied, tokenHint)
+	}
 	for _, e := range errs {
 		if e.OpIndex >= 0 && e.OpIndex < len(steps) && steps[e.OpIndex].why != nil {
 			return fmt.Errorf("%s: %w", doing, steps[e.OpIndex].why)

@@ -17,8 +17,8 @@ const putTries = 5
 
 // PutDeployment writes the record of a deployment, if session still holds its
 // lock; otherwise the error wraps catalog.ErrLockLost. A record does not go back: one
-// with a shorter timeline than what is there is refused with catalog.ErrChanged, and
-// a write that Consul gets round to late, after another, does nothing.
+// that what is there has passed is refused with catalog.ErrChanged, and a write that
+// Consul gets round to late, after another, does nothing.
 func (s *Store) PutDeployment(ctx context.Context, d catalog.Deployment, session string) error {
 	doing := "record deployment " + d.ID
 	var err error
@@ -43,7 +43,7 @@ func (s *Store) tryPutDeployment(ctx context.Context, doing string, d catalog.De
 	write := step{op: api.KVTxnOp{Verb: api.KVCAS, Key: key, Value: d.Encode()}, why: errRewritten}
 	if pair != nil {
 		write.op.Index = pair.ModifyIndex
-		if now, err := catalog.ParseDeployment(pair.Value); err == nil && len(now.Timeline) > len(d.Timeline) {
+		if now, err := catalog.ParseDeployment(pair.Value); err == nil && now.HasPassed(d) {
 			if _, err := s.commit(ctx, doing, []step{holding}); err != nil {
 				return err
 			}
@@ -128,7 +128,8 @@ const configTries = 10
 
 // UpdateServiceConfig changes what a service says about itself: change gets what
 // is there, zero if nothing, and answers what shall be. It is called again when
-// somebody else was faster. What stays the same is not written.
+// somebody else was faster. What stays the same is not written, and what says nothing
+// has no key.
 func (s *Store) UpdateServiceConfig(ctx context.Context, service string, change func(catalog.ServiceConfig) catalog.ServiceConfig) error {
 	key := s.keys.Service(service)
 	for range configTries {
@@ -153,9 +154,14 @@ func (s *Store) tryConfig(ctx context.Context, key string, change func(catalog.S
 			s.log.Warn("a service's configuration can't be read and is replaced", "key", key, "error", err)
 		}
 	}
-	value := change(config).Encode()
-	if bytes.Equal(pair.Value, value) {
+	next := change(config)
+	value := next.Encode()
+	switch {
+	case bytes.Equal(pair.Value, value), next.IsZero() && old == nil:
 		return true, nil
+	case next.IsZero() && !config.IsZero(): // as if nobody had ever said anything
+		done, _, err := s.api.KV().DeleteCAS(pair, s.write(ctx))
+		return done, err
 	}
 	pair.Value = value
 	done, _, err := s.api.KV().CAS(pair, s.write(ctx))

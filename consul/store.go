@@ -154,6 +154,9 @@ func (s *Store) write(ctx context.Context) *api.WriteOptions {
 	return (&api.WriteOptions{}).WithContext(ctx)
 }
 
+// tokenHint is what to do about a token that may not do what was tried.
+const tokenHint = "give Teal a token that may, in CONSUL_HTTP_TOKEN (docs/ACL.md lists what it needs)"
+
 // explain says what was being done, and turns the commonest failures into a
 // sentence with the next step.
 func (s *Store) explain(err error, doing string) error {
@@ -170,7 +173,7 @@ func (s *Store) explain(err error, doing string) error {
 	case errors.Is(err, errSilent):
 		return fmt.Errorf("%s: Consul at %s %w; try again, and look at that agent and its cluster if it stays so", doing, s.addr, errSilent)
 	case errors.As(err, &status) && status.Code == 403:
-		return fmt.Errorf("%s: %w at %s; give Teal a token that may, in CONSUL_HTTP_TOKEN (docs/ACL.md lists what it needs): %w", doing, catalog.ErrDenied, s.addr, err)
+		return fmt.Errorf("%s: %w at %s; %s: %w", doing, catalog.ErrDenied, s.addr, tokenHint, err)
 	case errors.As(err, &address):
 		return fmt.Errorf("%s at %s: %w", doing, s.addr, address.Err)
 	}

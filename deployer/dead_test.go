@@ -54,6 +54,7 @@ func TestDeployerDiesAnywhere(t *testing.T) {
 		t.Run("next "+next, func(t *testing.T) {
 			for k := int64(0); ; k++ {
 				w := twoReleases(t)
+				w.config = declared()
 				died := w.dieAt(k)
 				_, err := w.deployer().Deploy(t.Context(), saying(gated(request("good", "r3"))))
 				if !died() {
@@ -98,12 +99,16 @@ func nextRun(t *testing.T, w *world, image, when string) {
 	for _, h := range []string{"a", "b"} {
 		require.Equal(t, both(running("blue", blue), running("green", green)), w.names(h), "%s, on %s", when, h)
 	}
-	if flipped && image == "sick" {
+	switch {
+	case image == "good":
+		require.Equal(t, req.Spec.Description, w.config.Description, when)
+	case flipped:
 		require.Equal(t, "the new one", w.config.Description, when)
-		require.Len(t, w.config.Routes, 1, when)
-	} else {
-		require.Equal(t, catalog.ServiceConfig{Description: req.Spec.Description}.Encode(), w.config.Encode(), when)
+		require.Len(t, w.config.Routes, 2, when)
+	default:
+		require.Equal(t, string(declared().Encode()), string(w.config.Encode()), when)
 	}
+	require.Equal(t, declared().Routes[0], w.config.Routes[0], "the other environment's stay, %s", when)
 	require.Equal(t, blue, w.release(t, "blue-production").ID, when)
 	require.Equal(t, green, w.release(t, "green-production").ID, when)
 	require.NotContains(t, []catalog.ReleaseState{catalog.Staging, catalog.Dirty}, w.release(t, "blue-production").State, when)

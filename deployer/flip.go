@@ -134,24 +134,29 @@ func asTheyAre(guards []catalog.Instance, now *catalog.Service) []catalog.Instan
 	return fresh
 }
 
-// commit makes the flips, and finds out what an error of them means. A refusal is
-// certain; any other error may have hidden a success. Trying again is safe, as each
-// flip is compared with the alias as it was read.
+// commit makes the flips, and finds out what an error of them means. A refusal of the
+// first try is certain; any other error may have hidden a success, and a refusal later
+// on may come after it. Trying again is safe, as each flip is compared with the alias
+// as it was read.
 func (d *Deployer) commit(ctx context.Context, flips []catalog.Flip) (uint64, error) {
 	if len(flips) == 0 {
 		return 0, nil
 	}
-	return insist(ctx, patientStore{d.opt.Store, d.opt.Insist, d.opt.Poll}, func() (uint64, error) { return d.commitOnce(ctx, flips) })
+	again := false
+	return insist(ctx, patientStore{d.opt.Store, d.opt.Insist, d.opt.Poll}, func() (uint64, error) {
+		defer func() { again = true }()
+		return d.commitOnce(ctx, flips, again)
+	})
 }
 
-func (d *Deployer) commitOnce(ctx context.Context, flips []catalog.Flip) (uint64, error) {
+func (d *Deployer) commitOnce(ctx context.Context, flips []catalog.Flip, again bool) (uint64, error) {
 	index, err := d.opt.Store.FlipTogether(ctx, flips)
 	if err == nil {
 		return index, nil
 	}
 	doing := fmt.Errorf("point %s: %w", movesNamed(flips), err)
 	for _, refusal := range []error{catalog.ErrUnhealthy, catalog.ErrLockLost, catalog.ErrTooManyChecks} {
-		if errors.Is(err, refusal) {
+		if errors.Is(err, refusal) && !again {
 			return 0, doing
 		}
 	}

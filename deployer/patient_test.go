@@ -106,6 +106,7 @@ func TestDeployerDiesAnywhereOnItsWayThroughAllStates(t *testing.T) {
 			t.Parallel()
 			for k := int64(first); ; k += 2 {
 				w := twoReleases(t)
+				w.config = declared()
 				w.failing(blue, 0)
 				died := w.dieAt(k)
 				req := saying(everything("r3"))

@@ -141,6 +141,7 @@ func TestPruneRemovesWhatWasPutAside(t *testing.T) {
 func TestPruneTakesNothingFromTheNextRun(t *testing.T) {
 	for k := int64(0); ; k++ {
 		w := twoReleases(t)
+		w.config = declared()
 		died := w.dieAt(k)
 		_, err := w.deployer().Deploy(t.Context(), saying(request("good", "r3")))
 		if !died() {

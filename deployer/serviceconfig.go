@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -111,9 +110,21 @@ func ownedBy(environment string, c catalog.ServiceConfig) owned {
 	}
 }
 
+// alone is this as a configuration.
+func (o owned) alone() catalog.ServiceConfig {
+	c := catalog.ServiceConfig{Routes: o.routes, Traffic: catalog.Traffic{TCP: o.tcp, Preview: o.preview}}
+	if len(o.aliases) > 0 {
+		c.Aliases = map[string][]string{"": o.aliases}
+	}
+	return c
+}
+
 // in is a configuration in which an environment has this, and what it had before no
-// more. It is pure.
+// more. Where it has this already, its place among that of others stays. It is pure.
 func (o owned) in(c catalog.ServiceConfig, environment string) catalog.ServiceConfig {
+	if sameOwned(ownedBy(environment, c), o) {
+		return c
+	}
 	own := func(alias string) bool { return cmp.Or(alias, c.DefaultAlias()) == environment }
 	c.Routes = append(slices.DeleteFunc(slices.Clone(c.Routes), func(r catalog.Route) bool { return own(r.Alias) }), o.routes...)
 	c.TCP = append(slices.DeleteFunc(slices.Clone(c.TCP), func(r catalog.TCPRoute) bool { return own(r.Alias) }), o.tcp...)
@@ -160,7 +171,7 @@ func (d declaration) since(before []catalog.Route, route catalog.Route) time.Tim
 
 // sameTraffic compares the settings that are not an alias's own.
 func sameTraffic(a, b catalog.Traffic) bool {
-	return reflect.DeepEqual(generalTraffic(a), generalTraffic(b))
+	return same(catalog.ServiceConfig{Traffic: generalTraffic(a)}, catalog.ServiceConfig{Traffic: generalTraffic(b)})
 }
 
 // generalTraffic are those settings. It is pure.

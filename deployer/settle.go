@@ -93,8 +93,8 @@ func (d *Deployer) settled(ctx context.Context, p platform, record catalog.Deplo
 	case live && staysLive(record) != nil:
 		return next, nil, staysLive(record)
 	case live, record.State == catalog.Flipping, record.State == catalog.RollingBack:
-		moved, err := d.giveBack(ctx, record, session)
-		if err != nil {
+		moved := false
+		if record, moved, err = d.giveBack(ctx, record, session); err != nil {
 			return next, nil, err
 		}
 		if moved || live || record.State == catalog.RollingBack {
@@ -142,20 +142,21 @@ func (d *Deployer) stillLive(ctx context.Context, record catalog.Deployment) (bo
 }
 
 // giveBack points an alias back that a canary, or an unfinished way back, left at
-// the release of a dead deployment.
-func (d *Deployer) giveBack(ctx context.Context, record catalog.Deployment, session string) (bool, error) {
+// the release of a dead deployment. It answers the record, which has gone on where the
+// alias was moved.
+func (d *Deployer) giveBack(ctx context.Context, record catalog.Deployment, session string) (after catalog.Deployment, moved bool, err error) {
 	s, err := d.opt.Store.Service(ctx, record.Service)
 	if err != nil {
-		return false, fmt.Errorf("read service %s: %w", record.Service, err)
+		return record, false, fmt.Errorf("read service %s: %w", record.Service, err)
 	}
 	alias := s.Aliases[record.Environment]
 	if s.Flips[record.Environment].Deployment != record.ID || !alias.Value.Sends(record.Target) ||
 		record.Target.Colour == "" || record.Previous.IsZero() || s.FlippedByHand(record.Environment) {
-		return false, nil
+		return record, false, nil
 	}
 	guards := passingOf(s, record.Previous)
 	if len(guards) == 0 {
-		return false, fmt.Errorf("%s of %s is left at %s, as no instance of %s passes its checks; point it by hand to where it is well: %w",
+		return record, false, fmt.Errorf("%s of %s is left at %s, as no instance of %s passes its checks; point it by hand to where it is well: %w",
 			alias.Name, record.Service, alias.Value, record.Previous, catalog.ErrUnhealthy)
 	}
 	back := record.Enter(catalog.RollingBack, d.opt.Now(), "by the next run")
@@ -165,12 +166,12 @@ func (d *Deployer) giveBack(ctx context.Context, record catalog.Deployment, sess
 		Releases: s.ReleasesAfter(alias.Name, alias.Value, record.Previous),
 	}))
 	if err != nil {
-		return false, fmt.Errorf("point %s of %s back at %s: %w", alias.Name, record.Service, record.Previous, err)
+		return record, false, fmt.Errorf("point %s of %s back at %s: %w", alias.Name, record.Service, record.Previous, err)
 	}
 	for _, note := range d.awaitFleet(ctx, record.Service, index, []catalog.Target{record.Target}, servicefile.DefaultDrain) {
 		d.tell(Event{Kind: Note, State: catalog.Pending, Service: record.Service, Text: note})
 	}
-	return true, nil
+	return back, true, nil
 }
 
 // staysLive is why a deployment that is live can't be taken back by an abort, or

@@ -141,3 +141,34 @@ func TestTestContainerWithoutACommand(t *testing.T) {
 func hostID(host string, n int) string { return fmt.Sprintf("%s-%d", host, n) }
 
 func argument(command []string) string { return strings.Join(command, " ") }
+
+// TestATaskIsUndoneOnceBehindADeadCanary has a deployer die while a part of the users
+// is with the new release, and the next run die as soon as it has undone the task.
+func TestATaskIsUndoneOnceBehindADeadCanary(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.failing(blue, 0)
+	req := canaried(2 * time.Millisecond)
+	req.Spec.Tasks = tasked().Spec.Tasks[:1]
+	w.watchAlias("blue-production=5,green-production=95", func() { w.on = func(string, string) error { return errKilled } })
+	_, err := w.deployer().Deploy(t.Context(), req)
+	require.Error(t, err)
+	dead := w.last(t)
+	w.bury()
+	require.Equal(t, catalog.Flipping, dead.State)
+
+	w.on = func(op, arg string) error {
+		if op == "remove" && strings.HasSuffix(arg, "-web-1") {
+			return errKilled
+		}
+		return nil
+	}
+	_, _ = w.deployer().Deploy(t.Context(), req)
+	w.bury()
+	require.NotZero(t, w.deployments[dead.ID].Tasks[0].Undone)
+
+	w.failing(blue, 0)
+	_, err = w.deployer().Deploy(t.Context(), req)
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(strings.Join(w.ran("good"), " "), "migrate down"))
+}

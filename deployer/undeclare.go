@@ -13,13 +13,40 @@ func (r *run) recordDeclared(ctx context.Context, before, after catalog.ServiceC
 	if same(before, after) {
 		return nil
 	}
-	next := r.record
-	next.Declared = &catalog.Declaration{Before: before, After: after}
-	if err := r.opt.Store.PutDeployment(ctx, next, r.lock.session); err != nil {
+	next, change := r.record, changeOf(before, after, r.env.Name)
+	next.Declared = &change
+	if err := r.keep(ctx, next); err != nil {
 		return fmt.Errorf("record what the deployment declares: %w", err)
 	}
-	r.record = next
 	return nil
+}
+
+// sharedTexts are what a service says about itself in all of its environments.
+var sharedTexts = []func(*catalog.ServiceConfig) *string{
+	func(c *catalog.ServiceConfig) *string { return &c.Description },
+	func(c *catalog.ServiceConfig) *string { return &c.Owner },
+	func(c *catalog.ServiceConfig) *string { return &c.Source },
+	func(c *catalog.ServiceConfig) *string { return &c.Docs },
+}
+
+// changeOf is what differs between two configurations of which an environment's
+// deployment makes the one from the other: a page of the service's own, say, is long.
+// It is pure.
+func changeOf(before, after catalog.ServiceConfig, environment string) catalog.Declaration {
+	var d catalog.Declaration
+	for _, text := range sharedTexts {
+		if *text(&before) != *text(&after) {
+			*text(&d.Before), *text(&d.After) = *text(&before), *text(&after)
+		}
+	}
+	if !sameTraffic(before.Traffic, after.Traffic) {
+		d.Before.Traffic, d.After.Traffic = generalTraffic(before.Traffic), generalTraffic(after.Traffic)
+	}
+	if was, is := ownedBy(environment, before), ownedBy(environment, after); !sameOwned(was, is) {
+		d.Before.Default, d.After.Default = before.Default, after.Default // what routes without an alias lead to
+		d.Before, d.After = was.in(d.Before, environment), is.in(d.After, environment)
+	}
+	return d
 }
 
 // undeclare takes back what a deployment that is not live has declared: who is live
@@ -28,8 +55,16 @@ func (d *Deployer) undeclare(ctx context.Context, record catalog.Deployment) err
 	if record.Declared == nil {
 		return nil
 	}
-	err := d.opt.Store.UpdateServiceConfig(ctx, record.Service, func(now catalog.ServiceConfig) catalog.ServiceConfig {
-		return undeclared(now, record.Environment, *record.Declared)
+	shared, err := d.saidByOthers(ctx, record)
+	if err != nil {
+		return fmt.Errorf("put the configuration of %s back: %w", record.Service, err)
+	}
+	err = d.opt.Store.UpdateServiceConfig(ctx, record.Service, func(now catalog.ServiceConfig) catalog.ServiceConfig {
+		next := undeclaredOwn(now, record.Environment, *record.Declared)
+		if !shared {
+			next = undeclaredShared(next, *record.Declared)
+		}
+		return next
 	})
 	if err != nil {
 		return fmt.Errorf("put the configuration of %s back: %w", record.Service, err)
@@ -37,34 +72,67 @@ func (d *Deployer) undeclare(ctx context.Context, record catalog.Deployment) err
 	return nil
 }
 
-// undeclared is a configuration without what an environment's deployment declared,
-// but for what somebody else has declared since. It is pure.
-func undeclared(now catalog.ServiceConfig, environment string, d catalog.Declaration) catalog.ServiceConfig {
-	next := now
-	for _, text := range []func(*catalog.ServiceConfig) *string{
-		func(c *catalog.ServiceConfig) *string { return &c.Description },
-		func(c *catalog.ServiceConfig) *string { return &c.Owner },
-		func(c *catalog.ServiceConfig) *string { return &c.Source },
-		func(c *catalog.ServiceConfig) *string { return &c.Docs },
-	} {
-		if *text(&now) == *text(&d.After) {
-			*text(&next) = *text(&d.Before)
+// saidByOthers tells whether another environment has been deployed to since a
+// deployment began: what the service says in all of its environments is that one's
+// then, also where both say the same.
+func (d *Deployer) saidByOthers(ctx context.Context, record catalog.Deployment) (bool, error) {
+	service, err := d.opt.Store.Service(ctx, record.Service)
+	if err != nil {
+		return false, fmt.Errorf("read service %s: %w", record.Service, err)
+	}
+	for target := range service.Releases {
+		if target.Environment == record.Environment {
+			continue
+		}
+		others, err := d.opt.Store.Deployments(ctx, record.Service, target.Environment)
+		if err != nil {
+			return false, fmt.Errorf("read the deployments of %s to %s: %w", record.Service, target.Environment, err)
+		}
+		for _, other := range others {
+			if other.ID > record.ID && hasDeclared(other.State) {
+				return true, nil
+			}
 		}
 	}
-	if same(catalog.ServiceConfig{Traffic: generalTraffic(now.Traffic)}, catalog.ServiceConfig{Traffic: generalTraffic(d.After.Traffic)}) {
-		next.Traffic = d.Before.Traffic
+	return false, nil
+}
+
+// hasDeclared tells whether a deployment in this state has written what it says of its
+// service, and has not taken it back.
+func hasDeclared(s catalog.DeploymentState) bool {
+	switch s {
+	case catalog.Flipping, catalog.Draining, catalog.Baking, catalog.Succeeded:
+		return true
+	}
+	return false
+}
+
+// undeclaredShared is a configuration without what a deployment declared for all
+// environments, but for what somebody has declared otherwise since. It is pure.
+func undeclaredShared(now catalog.ServiceConfig, d catalog.Declaration) catalog.ServiceConfig {
+	next := now
+	for _, text := range sharedTexts {
+		if was, is := *text(&d.Before), *text(&d.After); was != is && *text(&now) == is {
+			*text(&next) = was
+		}
+	}
+	if !sameTraffic(d.Before.Traffic, d.After.Traffic) && sameTraffic(now.Traffic, d.After.Traffic) {
+		next.Traffic = generalTraffic(d.Before.Traffic)
 		next.TCP, next.Preview = now.TCP, now.Preview
 	}
-	own, declared, before := ownedBy(environment, now), ownedBy(environment, d.After), ownedBy(environment, d.Before)
-	if sameOwned(own, declared) {
-		own = before
+	return next
+}
+
+// undeclaredOwn is the same for what leads to the environment's alias. It is pure.
+func undeclaredOwn(now catalog.ServiceConfig, environment string, d catalog.Declaration) catalog.ServiceConfig {
+	was, is := ownedBy(environment, d.Before), ownedBy(environment, d.After)
+	if sameOwned(was, is) || !sameOwned(ownedBy(environment, now), is) {
+		return now
 	}
-	return own.in(next, environment)
+	return was.in(now, environment)
 }
 
 // same compares configurations as they are written: one of them may have been read.
 func same(a, b catalog.ServiceConfig) bool { return string(a.Encode()) == string(b.Encode()) }
 
-func sameOwned(a, b owned) bool {
-	return same(a.in(catalog.ServiceConfig{}, catalog.DefaultAlias), b.in(catalog.ServiceConfig{}, catalog.DefaultAlias))
-}
+func sameOwned(a, b owned) bool { return same(a.alone(), b.alone()) }

@@ -8,6 +8,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/servicefile"
 )
 
 // saying has a request declare something of everything that routers read.
@@ -104,4 +105,41 @@ func TestWhatIsLiveKeepsWhatItDeclared(t *testing.T) {
 	d, err = w.deployer().Deploy(t.Context(), saying(request("good", "r4")))
 	require.NoError(t, err)
 	require.Nil(t, d.Declared, "nothing changed")
+}
+
+// TestWhatAnotherEnvironmentSaysTooStays has another environment deploy the same file
+// while the first one is watched: what both say is the other's then.
+func TestWhatAnotherEnvironmentSaysTooStays(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.config = declared()
+	w.whileBaking(func() {
+		w.failing(blue, 20)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		other := catalog.Deployment{ID: catalog.NewDeploymentID(time.Now().Add(time.Minute)), Service: "web", Environment: "integration"}
+		w.deployments[other.ID] = other.Enter(catalog.Succeeded, time.Now(), "")
+		w.releasesOf("web")[catalog.Target{Environment: "integration", Colour: catalog.Blue}] = catalog.Release{ID: "r3", Deployment: other.ID}
+	})
+	_, err := w.deployer().Deploy(t.Context(), saying(baked(time.Minute)))
+
+	require.NoError(t, failure(t, err).Leftover)
+	require.Equal(t, "the new one", w.config.Description)
+	require.Equal(t, 1, w.config.MaxInFlight)
+	require.Equal(t, declared().Routes, w.config.Routes, "its own routes are not the other's")
+}
+
+func TestOnlyWhatChangesIsRecorded(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	w.config = declared()
+	req := request("good", "r3")
+	req.Spec.Description, req.Spec.Traffic, req.Spec.Routes = "the new one", declared().Traffic, routes("/old")
+	req.Spec.Traffic.TCP = nil
+	d, err := w.deployer().Deploy(t.Context(), inProduction(req, func(env *servicefile.Environment) { env.Aliases = []string{"beta"} }))
+	require.NoError(t, err)
+	require.Equal(t, &catalog.Declaration{
+		Before: catalog.ServiceConfig{Description: "the old one"}, After: catalog.ServiceConfig{Description: "the new one"},
+	}, d.Declared)
+	require.Equal(t, []string{"/trial", "/old"}, []string{w.config.Routes[0].Path, w.config.Routes[1].Path}, "each in its place")
 }

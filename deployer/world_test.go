@@ -438,6 +438,9 @@ func (w *world) PutDeployment(ctx context.Context, d catalog.Deployment, session
 	if err := w.holds(d.Service, session); err != nil {
 		return err
 	}
+	if w.deployments[d.ID].HasPassed(d) {
+		return fmt.Errorf("write %s over %s: %w", d.State, w.deployments[d.ID].State, catalog.ErrChanged)
+	}
 	parsed, err := catalog.ParseDeployment(d.Encode()) // only what JSON keeps survives
 	if err != nil {
 		return err

@@ -425,4 +425,12 @@ func serviceConfig(t *testing.T, w *world) {
 	}))
 	config := w.read(t).Config
 	require.Equal(t, []string{"two", "somebody who was faster"}, []string{config.Description, config.Owner})
+
+	nothing := func(catalog.ServiceConfig) catalog.ServiceConfig { return catalog.ServiceConfig{} }
+	for range 2 {
+		require.NoError(t, w.UpdateServiceConfig(t.Context(), w.service, nothing))
+		pair, _, err := w.api.KV().Get(w.keys.Service(w.service), nil)
+		require.NoError(t, err)
+		require.Nil(t, pair, "what says nothing has no key")
+	}
 }

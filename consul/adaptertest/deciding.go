@@ -70,9 +70,9 @@ func nothingToDecide(t *testing.T, w *world) {
 	require.ErrorContains(t, w.decide(t, "d0", catalog.Approve), "there is no such deployment")
 	session := w.lock(t)
 	for _, state := range []catalog.DeploymentState{catalog.Succeeded, catalog.Failed, catalog.Aborted} {
-		d := w.deployment("d1").Enter(state, time.Now(), "")
+		d := w.deployment("d-"+string(state)).Enter(state, time.Now(), "")
 		require.NoError(t, w.PutDeployment(t.Context(), d, session))
-		require.ErrorContains(t, w.decide(t, "d1", catalog.Abort), "it has ended, "+string(state))
+		require.ErrorContains(t, w.decide(t, d.ID, catalog.Abort), "it has ended, "+string(state))
 	}
 	w.put(t, w.keys.Deployment(w.service, "production", "d2"), "by hand")
 	require.ErrorContains(t, w.decide(t, "d2", catalog.Abort), "can't be read")

@@ -72,7 +72,9 @@ type webhookMessage struct {
 }
 
 func (t Tidings) webhook() any {
-	return webhookMessage{Event: "deployment." + t.event(), Deployment: t.Record}
+	record := t.Record
+	record.Declared = nil // how the service is routed is nobody else's business
+	return webhookMessage{Event: "deployment." + t.event(), Deployment: record}
 }
 
 // event is what has happened, a word.
