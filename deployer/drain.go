@@ -173,12 +173,15 @@ func (r *run) restOld(ctx context.Context) error {
 }
 
 // restOne stops a standby, unless somebody has gone back to it. A rollback takes
-// no lock, so it may come while the standby stops; then it is started again.
+// no lock, so it may come while the standby stops; then it is started again, even when
+// the lock is lost meanwhile: to start what is live harms nobody.
 func (r *run) restOne(ctx context.Context, t catalog.Target) error {
 	if wanted, err := r.sendsTo(ctx, t); wanted || err != nil {
 		return err
 	}
 	rested := r.platform.Rest(ctx, r.record.Service, t)
+	ctx, done := timing.Bounded(ctx, timing.Cleanup)
+	defer done()
 	wanted, err := r.sendsTo(ctx, t)
 	if !wanted {
 		return errors.Join(rested, err)

@@ -42,8 +42,9 @@ func (d *Deployer) RollbackTo(ctx context.Context, req RollbackRequest) (Flipped
 	}
 	alias, standby, _ := chooseStandby(s, req.Environment)
 	if req.Release == "" {
-		if req.Release = hand.beforeRepetition(ctx, s, alias, standby); req.Release == "" {
-			return d.Rollback(ctx, req.Service, req.Environment, req.Force)
+		then := hand.lookBack(ctx, s.Name, req.Environment)
+		if req.Release = beforeRepetition(s, alias, standby, then); req.Release == "" {
+			return hand.rollback(ctx, s, req.Environment, req.Force, then)
 		}
 		d.tell(Event{Kind: Note, Service: s.Name, Text: fmt.Sprintf("%s holds the very release that is live, as it was deployed twice; going back to %s; to the other copy leads `teal flip %s %s %s`", standby, req.Release, s.Name, alias.Name, standby)})
 	}
@@ -290,17 +291,14 @@ func notGoneBack(err error) error {
 }
 
 // beforeRepetition is the release to go back to where the standby holds what is
-// live; empty where it holds something else, or where there is no other.
-func (d *Deployer) beforeRepetition(ctx context.Context, s *catalog.Service, alias catalog.Alias, standby catalog.Target) string {
+// live; empty where it holds something else, where there is no other, or where the
+// deployments can't be read, as going back to the standby needs none. It is pure.
+func beforeRepetition(s *catalog.Service, alias catalog.Alias, standby catalog.Target, then past) string {
 	live, ok := alias.Value.Single()
 	if !ok {
 		return ""
 	}
-	all, err := d.opt.Store.Deployments(ctx, s.Name, alias.Name)
-	if err != nil {
-		return "" // going back to the standby needs no records
-	}
-	return releaseBefore(all, s.Releases[live].Deployment, s.Releases[standby].Deployment)
+	return releaseBefore(then.all, s.Releases[live].Deployment, s.Releases[standby].Deployment)
 }
 
 // releaseBefore is what there was before two deployments brought the same; empty

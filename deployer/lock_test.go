@@ -1,6 +1,7 @@
 package deployer_test
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"teal/catalog"
 	"teal/deployer"
+	"teal/deployer/hosts"
 )
 
 func TestLockThatNobodyHolds(t *testing.T) {
@@ -67,30 +69,111 @@ func TestLockOfWhatHasNoName(t *testing.T) {
 	}
 }
 
+// lossy is a world whose deployer may lose its lock while it concludes.
+type lossy struct {
+	*world
+	losing   string // the operation after which it is lost
+	lose     sync.Once
+	cleaning atomic.Pointer[context.Context] // that of the last look at the service
+}
+
+// after loses the lock, and goes on when the operation has heard of it.
+func (l *lossy) after(ctx context.Context, op string) (lost bool) {
+	if op != l.losing || !l.in(catalog.Draining) || l.cleaning.Load() == nil {
+		return false
+	}
+	l.lose.Do(func() {
+		lost = true
+		l.breakLock()
+		heard(ctx)
+	})
+	return lost
+}
+
+// heard waits until ctx has ended.
+func heard(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(30 * time.Second):
+	}
+}
+
+func (l *lossy) Service(ctx context.Context, name string) (*catalog.Service, error) {
+	if l.in(catalog.Draining) {
+		l.cleaning.Store(&ctx)
+	}
+	return l.world.Service(ctx, name)
+}
+
+func (l *lossy) PutDeployment(ctx context.Context, d catalog.Deployment, session string) error {
+	if l.after(ctx, "deployment") {
+		return errKilled
+	}
+	return l.world.PutDeployment(ctx, d, session)
+}
+
+// deployer is one that goes through what may lose its lock.
+func (l *lossy) deployer() *deployer.Deployer {
+	return deployer.New(deployer.Options{
+		Store: l, Fleet: l.world, By: "test@here", Poll: time.Millisecond, Acknowledge: 2 * time.Second, Routed: 2 * time.Second, Insist: time.Millisecond,
+		Connect: func(endpoint string) (hosts.Host, error) { return lossyEngine{engine{l.world, endpoint}, l}, nil },
+	})
+}
+
+type lossyEngine struct {
+	engine
+	of *lossy
+}
+
+func (e lossyEngine) List(ctx context.Context, labels map[string]string) ([]catalog.Container, error) {
+	cs, err := e.engine.List(ctx, labels)
+	e.of.after(ctx, "list")
+	return cs, err
+}
+
+// Stop is told to an engine by a context that outlives the lock.
+func (e lossyEngine) Stop(ctx context.Context, id string, grace time.Duration) error {
+	if cleaning := e.of.cleaning.Load(); cleaning != nil && e.of.losing == "stop" {
+		if err := e.of.world.on("resting", id); err != nil {
+			return err
+		}
+		e.of.after(*cleaning, "stop")
+	}
+	return e.engine.Stop(ctx, id, grace)
+}
+
 // The lock may be lost while Consul does not answer, just before the standby would
 // be stopped. Somebody else may be staging there by then.
 func TestAStandbyIsLeftAloneOnceTheLockIsLost(t *testing.T) {
 	t.Parallel()
-	for on, answer := range map[string]error{"deployment": errKilled, "list": nil} {
+	for _, on := range []string{"deployment", "list"} {
 		w := twoReleases(t)
-		var concluding, broken atomic.Bool
-		w.on = func(op, _ string) error {
-			if op == "target" && w.in(catalog.Draining) {
-				concluding.Store(true)
-			}
-			if op != on || !concluding.Load() || broken.Swap(true) {
-				return nil
-			}
-			w.breakLock()
-			time.Sleep(50 * time.Millisecond) // until it is heard of
-			return answer
-		}
-		_, err := w.deployer().Deploy(t.Context(), patient("r3", time.Second))
-		require.True(t, broken.Load(), on)
+		l := &lossy{world: w, losing: on}
+		_, err := l.deployer().Deploy(t.Context(), patient("r3", time.Second))
 		require.Subset(t, w.names("a"), running("green", "r2"), on)
 		require.ErrorIs(t, err, catalog.ErrLockLost, on)
-		w.on = nil
 		require.Equal(t, catalog.Succeeded, w.deploy(t, "r4").State, "the next one settles it")
+	}
+}
+
+// Somebody may go back to the standby while it is being stopped, and take the lock
+// away too: what everybody is sent to runs all the same.
+func TestAStandbyThatIsLiveAgainIsStartedThoughTheLockIsLost(t *testing.T) {
+	t.Parallel()
+	w := twoReleases(t)
+	l := &lossy{world: w, losing: "stop"}
+	var once sync.Once
+	w.on = func(op, _ string) (err error) {
+		if op == "resting" {
+			once.Do(func() { _, err = w.deployer().Rollback(t.Context(), "web", "production", false) })
+		}
+		return err
+	}
+	_, err := l.deployer().Deploy(t.Context(), patient("r3", time.Second))
+	require.ErrorIs(t, err, catalog.ErrLockLost)
+	require.Equal(t, "green-production", w.alias("production"))
+	for _, host := range []string{"a", "b"} {
+		require.Subset(t, w.names(host), running("green", "r2"), host)
 	}
 }
 

@@ -25,10 +25,16 @@ const insistByHand = 10 * time.Second
 // patiently is the deployer for work that is under way.
 func (d *Deployer) patiently() *Deployer {
 	patient := *d
-	if _, already := d.opt.Store.(patientStore); !already {
-		patient.opt.Store = patientStore{d.opt.Store, d.opt.Insist, d.opt.Poll}
-	}
+	patient.opt.Store = patientStore{d.impatient(), d.opt.Insist, d.opt.Poll}
 	return &patient
+}
+
+// impatient is the store that asks once.
+func (d *Deployer) impatient() Store {
+	if s, patient := d.opt.Store.(patientStore); patient {
+		return s.Store
+	}
+	return d.opt.Store
 }
 
 // byHand is the deployer for what a person does and waits for.

@@ -43,40 +43,66 @@ func (d *Deployer) Rollback(ctx context.Context, service, environment string, fo
 	if err != nil {
 		return Flipped{}, fmt.Errorf("read service %s: %w", service, err)
 	}
+	return d.rollback(ctx, s, environment, force, d.lookBack(ctx, service, environment))
+}
+
+// rollback is Rollback of what has been read.
+func (d *Deployer) rollback(ctx context.Context, s *catalog.Service, environment string, force bool, then past) (Flipped, error) {
 	alias, standby, err := chooseStandby(s, environment)
 	if err != nil {
-		return Flipped{}, rollbackFailure(service, alias, fmt.Errorf("roll %s in %s back: %w", service, environment, err))
+		return Flipped{}, rollbackFailure(s.Name, alias, fmt.Errorf("roll %s in %s back: %w", s.Name, environment, err))
 	}
 	if !force {
-		if err := d.mayRollBack(ctx, s, alias); err != nil {
-			return Flipped{}, rollbackFailure(service, alias, err)
+		if err := d.mayRollBack(ctx, s, alias, then); err != nil {
+			return Flipped{}, rollbackFailure(s.Name, alias, err)
 		}
 	}
 	var missing error
-	want, known := d.broughtTo(ctx, s, standby)
-	stopped, short := !hasPassing(s, standby), known && (want == 0 || len(s.Passing(standby)) < want)
+	brought, _ := recordOf(then.all, s.Releases[standby].Deployment)
+	want := brought.Instances() // 0 where nothing tells: then what passes is all there is to know
+	stopped, short := !hasPassing(s, standby), len(s.Passing(standby)) < want
 	switch {
 	case stopped && d.opt.DryRun:
-		return d.wouldRevive(ctx, s, alias, standby)
+		return d.wouldRevive(ctx, s, alias, standby, then)
 	case stopped:
-		if s, missing, err = d.revive(ctx, s, standby); err != nil {
-			return Flipped{}, rollbackFailure(service, alias, err)
+		after, failed, err := d.revive(ctx, s, standby, then)
+		if err != nil {
+			return Flipped{}, rollbackFailure(s.Name, alias, err)
 		}
+		s, missing = after, failed
 	case short:
-		s, missing = d.reviveRest(ctx, s, standby, want)
+		s, missing = d.reviveRest(ctx, s, standby, brought)
 	}
 	done, err := d.flipTo(ctx, s, alias, catalog.PointTo(standby))
 	if errors.Is(err, errUnknownOutcome) {
-		return Flipped{}, fmt.Errorf("roll %s in %s back: %w", service, environment, err)
+		return Flipped{}, fmt.Errorf("roll %s in %s back: %w", s.Name, environment, err)
 	}
 	if err != nil {
-		return Flipped{}, rollbackFailure(service, alias, err)
+		return Flipped{}, rollbackFailure(s.Name, alias, err)
 	}
 	if missing != nil || short {
 		done.Notes = append(done.Notes, missingOf(s, standby, want, missing)...)
 	}
 	d.announceRollback(ctx, s, s.Releases[standby].Deployment, &done)
 	return done, nil
+}
+
+// past are the deployments of an environment as they were read, or why they were not.
+type past struct {
+	all []catalog.Deployment
+	err error
+}
+
+// insistLookingBack is how long is insisted on the deployments where going back is
+// possible without them.
+const insistLookingBack = 2 * time.Second
+
+// lookBack reads the deployments once, for all that a rollback wants to know of them.
+func (d *Deployer) lookBack(ctx context.Context, service, environment string) past {
+	brief := *d
+	brief.opt.Insist = min(d.opt.Insist, insistLookingBack)
+	all, err := brief.patiently().opt.Store.Deployments(ctx, service, environment)
+	return past{all, err}
 }
 
 func rollbackFailure(service string, alias catalog.Alias, err error) error {
@@ -97,16 +123,15 @@ func rollbackFailure(service string, alias catalog.Alias, err error) error {
 
 // mayRollBack is why going back takes force: the release that is live has done
 // something that can't be taken back.
-func (d *Deployer) mayRollBack(ctx context.Context, s *catalog.Service, alias catalog.Alias) error {
+func (d *Deployer) mayRollBack(ctx context.Context, s *catalog.Service, alias catalog.Alias, then past) error {
 	live, ok := alias.Value.Single()
 	if !ok {
 		return nil // a split: the old release serves beside the new one
 	}
-	all, err := d.opt.Store.Deployments(ctx, s.Name, live.Environment)
-	if err != nil {
-		return nil // going back needs nothing but the alias
+	if live.Environment != alias.Name { // somebody pointed it there by hand
+		then = d.lookBack(ctx, s.Name, live.Environment)
 	}
-	for _, record := range all {
+	for _, record := range then.all { // none if they can't be read: going back needs nothing but the alias
 		names := irreversible(record)
 		if record.ID == s.Releases[live].Deployment && len(names) > 0 {
 			return fmt.Errorf("what %s did for release %s can't be taken back, so nobody knows whether the old release can live with it; to go back all the same, use --force", strings.Join(names, " and "), record.Release)
@@ -149,8 +174,8 @@ func hasPassing(s *catalog.Service, t catalog.Target) bool { return len(s.Passin
 
 // revive starts a stopped standby where its last deployment put it, and waits
 // until it passes. missing is why not all of it does.
-func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catalog.Target) (after *catalog.Service, missing, err error) {
-	p, unreachable, err := d.standbyPlatform(ctx, s, standby)
+func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catalog.Target, then past) (after *catalog.Service, missing, err error) {
+	p, unreachable, err := d.standbyPlatform(ctx, s, standby, then)
 	if err == nil {
 		err = noneAnswers(p, standby, unreachable)
 	}
@@ -162,58 +187,7 @@ func (d *Deployer) revive(ctx context.Context, s *catalog.Service, standby catal
 	if want == 0 {
 		return nil, nil, errors.Join(nothingToStart(standby), missing)
 	}
-	return d.awaitRevived(ctx, s.Name, standby, revival{want: want}, missing)
-}
-
-// reviveGlance is how long hosts may take to tell what is stopped of a standby while
-// some of it could take the requests.
-const reviveGlance = 5 * time.Second
-
-// broughtTo is how many instances of what a standby holds its deployment brought; 0
-// where it does not say. It is false where no deployment tells of the standby: then
-// what passes is all there is to know. It asks no host.
-func (d *Deployer) broughtTo(ctx context.Context, s *catalog.Service, standby catalog.Target) (want int, known bool) {
-	last, err := d.lastBrought(ctx, s.Name, standby)
-	if err != nil {
-		return 0, false
-	}
-	if last.ID != s.Releases[standby].Deployment {
-		return 0, true
-	}
-	return last.Instances(), true
-}
-
-// reviveRest starts what is stopped of a standby some of which passes, and waits for
-// it. Hosts that don't tell soon are not waited for, and nothing keeps from going back
-// to what passes. want is how many there should be, 0 where nobody knows; missing is
-// why not all of it passes.
-func (d *Deployer) reviveRest(ctx context.Context, s *catalog.Service, standby catalog.Target, want int) (after *catalog.Service, missing error) {
-	glance, done := context.WithTimeout(ctx, reviveGlance)
-	defer done()
-	p, unreachable, err := d.standbyPlatform(glance, s, standby)
-	if err != nil {
-		return s, err
-	}
-	_, stopped, unseen := p.Resting(glance, s.Name, standby, s.Releases[standby])
-	missing = errors.Join(unreachable, unseen)
-	switch {
-	case stopped == 0:
-		return s, missing
-	case d.opt.DryRun:
-		return s, errors.Join(missing, fmt.Errorf("%d would be started again and checked first", stopped))
-	}
-	bound, over := context.WithTimeout(ctx, servicefile.DefaultTimeout)
-	defer over()
-	_, started, failed := p.Revive(bound, s.Name, standby, s.Releases[standby])
-	r := revival{had: len(s.Passing(standby))}
-	if r.want = r.had + started; want > 0 {
-		r.want = min(r.want, want) // Consul may not have heard yet that one was stopped
-	}
-	after, missing, err = d.awaitRevived(ctx, s.Name, standby, r, errors.Join(unreachable, failed))
-	if err != nil {
-		return s, err
-	}
-	return after, missing
+	return d.awaitRevived(ctx, s.Name, standby, want, missing)
 }
 
 // noneAnswers is that no host is there to start a standby on.
@@ -231,8 +205,8 @@ func nothingToStart(standby catalog.Target) error {
 // standbyPlatform is where the last deployment put a standby. A host that does not
 // answer is left out: going back with fewer instances is better than not going
 // back. unreachable tells of such hosts.
-func (d *Deployer) standbyPlatform(ctx context.Context, s *catalog.Service, standby catalog.Target) (p platform, unreachable, err error) {
-	last, err := d.lastBrought(ctx, s.Name, standby)
+func (d *Deployer) standbyPlatform(ctx context.Context, s *catalog.Service, standby catalog.Target, then past) (p platform, unreachable, err error) {
+	last, err := d.lastBrought(ctx, s.Name, standby, then)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -244,8 +218,8 @@ func (d *Deployer) standbyPlatform(ctx context.Context, s *catalog.Service, stan
 }
 
 // wouldRevive tells of a rollback to a standby that has to be started first.
-func (d *Deployer) wouldRevive(ctx context.Context, s *catalog.Service, alias catalog.Alias, standby catalog.Target) (Flipped, error) {
-	p, unreachable, err := d.standbyPlatform(ctx, s, standby)
+func (d *Deployer) wouldRevive(ctx context.Context, s *catalog.Service, alias catalog.Alias, standby catalog.Target, then past) (Flipped, error) {
+	p, unreachable, err := d.standbyPlatform(ctx, s, standby, then)
 	if err == nil {
 		err = noneAnswers(p, standby, unreachable)
 	}
@@ -266,9 +240,13 @@ func (d *Deployer) wouldRevive(ctx context.Context, s *catalog.Service, alias ca
 	return f, nil
 }
 
-// lastBrought is the last deployment that brought a release to a target.
-func (d *Deployer) lastBrought(ctx context.Context, service string, t catalog.Target) (catalog.Deployment, error) {
-	all, err := d.opt.Store.Deployments(ctx, service, t.Environment)
+// lastBrought is the last deployment that brought a release to a target. There is no
+// way without it, so what could not be read is read again.
+func (d *Deployer) lastBrought(ctx context.Context, service string, t catalog.Target, then past) (catalog.Deployment, error) {
+	all, err := then.all, then.err
+	if err != nil {
+		all, err = d.opt.Store.Deployments(ctx, service, t.Environment)
+	}
 	if err != nil {
 		return catalog.Deployment{}, fmt.Errorf("read the deployments of %s: %w", service, err)
 	}
@@ -280,36 +258,26 @@ func (d *Deployer) lastBrought(ctx context.Context, service string, t catalog.Ta
 	return catalog.Deployment{}, fmt.Errorf("%s has no passing instance, and no deployment tells where it ran; start it by hand or deploy the release you want", t)
 }
 
-// revival is how many instances shall pass after some were started again.
-type revival struct {
-	// had passed before. If fewer do, a deployer is stopping them; as soon as the target
-	// is live it starts them again.
-	had  int
-	want int
-}
-
 // awaitRevived waits until the instances of a target pass that were started again.
 // When the time for it is over, those that pass will do. missing is why there are
 // not more.
-func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.Target, r revival, missing error) (*catalog.Service, error, error) {
+func (d *Deployer) awaitRevived(ctx context.Context, service string, t catalog.Target, want int, missing error) (*catalog.Service, error, error) {
 	deadline := d.opt.Now().Add(servicefile.DefaultTimeout)
 	for {
 		s, err := d.opt.Store.Service(ctx, service)
 		late := d.opt.Now().After(deadline)
 		switch {
-		case err == nil && len(s.Passing(t)) >= r.want:
+		case err == nil && len(s.Passing(t)) >= want:
 			return s, missing, nil
-		case err == nil && hasPassing(s, t) && len(s.Passing(t)) < r.had:
-			return s, errors.Join(missing, errors.New("somebody is stopping it")), nil
 		case ctx.Err() != nil:
 			return nil, nil, context.Cause(ctx)
 		case late && err != nil:
 			return nil, nil, fmt.Errorf("read service %s: %w", service, err)
 		case late && hasPassing(s, t):
-			return s, errors.Join(missing, fmt.Errorf("%d of %d pass %s after they were started again", len(s.Passing(t)), r.want, servicefile.DefaultTimeout)), nil
+			return s, errors.Join(missing, fmt.Errorf("%d of %d pass %s after they were started again", len(s.Passing(t)), want, servicefile.DefaultTimeout)), nil
 		case late:
 			return nil, nil, &Failure{
-				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(s.Passing(t)), r.want, t, servicefile.DefaultTimeout),
+				Reason: fmt.Sprintf("%d of %d instances of %s pass %s after it was started again", len(s.Passing(t)), want, t, servicefile.DefaultTimeout),
 				Checks: failedChecks(instancesOf(s, t)),
 			}
 		}

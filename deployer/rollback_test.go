@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -315,33 +316,159 @@ func TestRollbackStartsTheRestOfAHalfStoppedStandby(t *testing.T) {
 	require.Empty(t, done.Notes)
 
 	w = halfStopped(t)
-	for id, d := range w.deployments { // of an older version
-		for n := range d.Containers {
-			d.Containers[n].Routed = false
-		}
-		w.deployments[id] = d
-	}
-	done, err = w.deployer().Rollback(t.Context(), "web", "production", false)
-	require.NoError(t, err)
-	require.Subset(t, w.names("b"), running("blue", "r1"))
-	require.Empty(t, done.Notes)
-
-	w = halfStopped(t)
 	w.startless(w.containerOn(t, "b", "web-production-blue-web-2"))
 	done, err = w.deployer().Rollback(t.Context(), "web", "production", false)
 	require.NoError(t, err)
 	require.Equal(t, []string{"1 of 4 instances of blue-production are missing (passing: 2 on a, 1 on b): host b: start web-production-blue-web-2 again: its port is taken"}, done.Notes)
 }
 
+// Nor does one of which nobody knows how many instances there should be.
 func TestRollbackToAWholeStandbyAsksNoHost(t *testing.T) {
 	t.Parallel()
-	w := twoReleases(t)
-	w.on = func(op, arg string) error {
-		require.NotContains(t, []string{"ping", "list", "start"}, op)
-		return nil
+	for name, forget := range map[string]func(w *world, brought catalog.Deployment){
+		"whole": func(*world, catalog.Deployment) {},
+		"recorded by a version that did not tell what is routed": func(w *world, d catalog.Deployment) {
+			for n := range d.Containers {
+				d.Containers[n].Routed = false
+			}
+		},
+		"superseded": func(w *world, d catalog.Deployment) {
+			d.State = catalog.Superseded
+			w.deployments[d.ID] = d
+		},
+		"pruned": func(w *world, d catalog.Deployment) { delete(w.deployments, d.ID) },
+	} {
+		w := twoReleases(t)
+		forget(w, w.deployments[w.idOf("r1")])
+		var asked atomic.Int64
+		w.on = func(op, _ string) error {
+			if slices.Contains([]string{"ping", "list", "start"}, op) {
+				asked.Add(1)
+			}
+			return nil
+		}
+		done, err := w.deployer().RollbackTo(t.Context(), to(""))
+		require.NoError(t, err, name)
+		require.Equal(t, "blue-production", w.alias("production"), name)
+		require.Zero(t, asked.Load(), name)
+		require.Empty(t, done.Notes, name)
 	}
-	_, err := w.deployer().Rollback(t.Context(), "web", "production", false)
+}
+
+// A standby of an unknown size is no reason to ask either, though some of it is
+// stopped.
+func TestRollbackToAPartOfAnUnknownWholeAsksNoHost(t *testing.T) {
+	t.Parallel()
+	w := halfStopped(t)
+	delete(w.deployments, w.idOf("r1"))
+	w.deaf["a"], w.deaf["b"] = true, true
+	done, err := w.deployer().Rollback(t.Context(), "web", "production", false)
 	require.NoError(t, err)
+	require.Equal(t, "blue-production", w.alias("production"))
+	require.Empty(t, done.Notes)
+}
+
+// hurried goes back within what users can be kept waiting for, and answers what is
+// noted.
+func (w *world) hurried(t *testing.T, within time.Duration, connect func(string) (hosts.Host, error)) []string {
+	t.Helper()
+	began := time.Now()
+	done, err := deployer.New(deployer.Options{
+		Store: w, Fleet: w, Poll: time.Millisecond, Insist: time.Millisecond, Connect: connect,
+	}).Rollback(t.Context(), "web", "production", false)
+	require.NoError(t, err)
+	require.Less(t, time.Since(began), within)
+	require.Equal(t, "blue-production", w.alias("production"))
+	return done.Notes
+}
+
+// brokenAs is a world one of whose standby's instances is stopped and won't do.
+func brokenAs(t *testing.T, image string) *world {
+	t.Helper()
+	w := twoReleases(t)
+	w.stop(t, "b", "web-production-blue-web-2")
+	for _, c := range w.containers["b"] {
+		if c.Name == "web-production-blue-web-2" {
+			c.Image = image
+		}
+	}
+	return w
+}
+
+func TestRollbackToAMostlyWholeStandbyDoesNotWaitForTheRest(t *testing.T) {
+	t.Parallel()
+	const most = "1 of 4 instances of blue-production are missing (passing: 2 on a, 1 on b): "
+	t.Run("that never passes", func(t *testing.T) {
+		t.Parallel()
+		w := brokenAs(t, "sick")
+		require.Equal(t, []string{most + "what was started again does not pass after 10s"}, w.hurried(t, 20*time.Second, w.connect))
+	})
+	t.Run("that ends again", func(t *testing.T) {
+		t.Parallel()
+		w := brokenAs(t, "crash")
+		require.Equal(t, []string{most + "host b: 1 ended again after the start"}, w.hurried(t, 8*time.Second, w.connect))
+	})
+	t.Run("on a host that hangs", func(t *testing.T) {
+		t.Parallel()
+		w := halfStopped(t)
+		notes := w.hurried(t, 9*time.Second, func(endpoint string) (hosts.Host, error) {
+			if endpoint == "b" {
+				return hanging{engine{w, endpoint}}, nil
+			}
+			return w.connect(endpoint)
+		})
+		require.Len(t, notes, 1)
+		require.Contains(t, notes[0], "2 of 4 instances of blue-production are missing (passing: 2 on a): host b: ")
+		require.Subset(t, w.names("a"), running("blue", "r1"), "what the other could start was started")
+	})
+	t.Run("whose start hangs", func(t *testing.T) {
+		t.Parallel()
+		w := halfStopped(t)
+		w.on = func(op, arg string) error {
+			if op == "start" && strings.HasPrefix(arg, "b-") {
+				<-t.Context().Done()
+			}
+			return nil
+		}
+		require.Equal(t, []string{"2 of 4 instances of blue-production are missing (passing: 2 on a): host b: not done after 10s"}, w.hurried(t, 20*time.Second, w.connect))
+	})
+}
+
+// listless is a store whose deployments can't be read.
+type listless struct {
+	*world
+	asked, before atomic.Int64 // listings, and those before the flip
+	err           error
+	flipped       atomic.Int64 // when, in ns
+}
+
+func (l *listless) Deployments(ctx context.Context, service, environment string) ([]catalog.Deployment, error) {
+	l.asked.Add(1)
+	if l.err != nil {
+		return nil, l.err
+	}
+	return l.world.Deployments(ctx, service, environment)
+}
+
+func (l *listless) FlipTogether(ctx context.Context, flips []catalog.Flip) (uint64, error) {
+	l.before.Store(l.asked.Load())
+	l.flipped.Store(time.Now().UnixNano())
+	return l.world.FlipTogether(ctx, flips)
+}
+
+// Going back needs nothing but the alias.
+func TestRollbackReadsTheDeploymentsOnceBeforeItFlips(t *testing.T) {
+	t.Parallel()
+	l := &listless{world: twoReleases(t)}
+	_, err := insisting(l, l.world).RollbackTo(t.Context(), to(""))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, l.before.Load())
+
+	l = &listless{world: twoReleases(t), err: errKilled}
+	began := time.Now()
+	_, err = insisting(l, l.world).RollbackTo(t.Context(), to(""))
+	require.NoError(t, err)
+	require.Less(t, time.Unix(0, l.flipped.Load()).Sub(began), 4*time.Second, "and is not held up where they can't be read")
 }
 
 func TestRollbackToWhatPassesWhereNoHostCanBeAsked(t *testing.T) {
