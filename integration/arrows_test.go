@@ -72,7 +72,7 @@ var inner = map[string][]string{
 	"teal/deployer/hosts":            {"teal/deployer/plan", "teal/deployer/servicefile", "teal/deployer/timing", "teal/deployer/work"},
 	"teal/deployer/images":           {"teal/deployer/printable", "teal/deployer/revision", "teal/deployer/servicefile", "teal/deployer/timing"},
 	"teal/deployer/notify":           {"teal/deployer/printable", "teal/deployer/servicefile", "teal/deployer/timing"},
-	"teal/deployer/hosttest":         {"teal/deployer/hosttest/program"},
+	"teal/deployer/hosttest":         {"teal/deployer/hosts", "teal/deployer/hosttest/program"},
 	"teal/deployer/hosttest/program": {},
 }
 
